@@ -1,0 +1,39 @@
+"""Names that are computed: fingerprints, message ids and buckets. All of them are SHA-256, cut short."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import orjson
+
+
+def fingerprint(*parts: Any) -> str:
+    """32 hex digits (128 bits) that change when any part changes.
+
+    Parts are bytes, or anything JSON can carry (keys are sorted); each is hashed with its length, so that
+    moving a boundary between two parts changes the result too.
+    """
+    digest = hashlib.sha256()
+    for part in parts:
+        data = part if isinstance(part, bytes) else orjson.dumps(part, option=_CANONICAL, default=str)
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()[:32]
+
+
+def message_id(campaign: str, profile_id: str, occasion: str) -> str:
+    """The id of one mail to one profile on one occasion; also its idempotency key at the ESP.
+
+    Never made of the content: a mail rendered again is the same mail.
+    """
+    return fingerprint("message", campaign, profile_id, occasion)
+
+
+def bucket(salt: str, profile_id: str) -> float:
+    """A number in [0, 1) that belongs to this profile and salt for ever: 53 bits of SHA-256."""
+    digest = hashlib.sha256(f"{salt}\x1f{profile_id}".encode()).digest()
+    return (int.from_bytes(digest[:8], "big") >> 11) / 2**53
+
+
+_CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS

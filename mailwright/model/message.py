@@ -1,0 +1,94 @@
+"""A message: one mail for one recipient, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class SkipReason(StrEnum):
+    """Why a profile gets no mail. The first that applies, in this order, is the one recorded."""
+
+    NOT_IN_AUDIENCE = "not_in_audience"
+    """The campaign's audience rule does not hold."""
+    NO_ADDRESS = "no_address"
+    INVALID_ADDRESS = "invalid_address"
+    DUPLICATE_ADDRESS = "duplicate_address"
+    """Another profile with the same address gets this mail."""
+    UNSUBSCRIBED = "unsubscribed"
+    SUPPRESSED = "suppressed"
+    """On the suppression list: bounced, complained, or removed by hand."""
+    NO_CONSENT = "no_consent"
+    """The campaign's purpose is not among those that the profile agreed to."""
+    NO_BLOCK = "no_block"
+    """A slot that must not be empty had no block left."""
+    ABORTED = "aborted"
+    """The template called ``abort("…")``."""
+    RENDER_FAILED = "render_failed"
+    """The mail could not be made, or would have been broken."""
+
+
+class Status(StrEnum):
+    """Where a message stands. The first five are the outbox's, the others come from the ESP's webhooks."""
+
+    PENDING = "pending"
+    CLAIMED = "claimed"
+    ACCEPTED = "accepted"
+    REJECTED = "rejected"
+    UNKNOWN = "unknown"
+    """The call left and no answer came: it may have been accepted."""
+    SKIPPED = "skipped"
+    DELIVERED = "delivered"
+    DEFERRED = "deferred"
+    BOUNCED = "bounced"
+    OPENED = "opened"
+    CLICKED = "clicked"
+    COMPLAINED = "complained"
+    UNSUBSCRIBED = "unsubscribed"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A mailbox: the address and the name shown beside it, both as people write them (Unicode)."""
+
+    email: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One mail, ready for any ESP.
+
+    ``message_id`` is made of campaign, profile and occasion and never of the content (see
+    ``identity.message_id``): a mail rendered again is the same mail. ``html`` is ASCII with character
+    references; ``text`` is Unicode with ``\\n`` line ends. ``headers`` holds what goes beside From, To and
+    Subject (List-Unsubscribe …), never a line break.
+    """
+
+    message_id: str
+    profile_id: str
+    campaign: str
+    occasion: str
+    sender: Address
+    to: Address
+    subject: str
+    preheader: str
+    html: bytes
+    text: str
+    reply_to: Address | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    variant: str = ""
+    """Names the combination of blocks; messages of one variant differ in leaf values only."""
+    trace: bytes = b""
+    """The compact trace, JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What an ESP answered for one message. ``esp_id`` is the ESP's own id, when it gave one."""
+
+    message_id: str
+    status: Status
+    esp_id: str | None = None
+    detail: str = ""

@@ -1,0 +1,89 @@
+"""``mailwright.yaml``: what a workspace declares of its data, its brand and its way to the mailbox."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import Field
+
+from mailwright.model.campaign import Sender
+from mailwright.model.schema import Schema
+from mailwright.model.spec import Spec
+
+
+class DataSource(Spec):
+    """One file or query. ``columns`` renames: the name in the source → the attribute."""
+
+    path: str
+    format: Literal["csv", "parquet", "jsonl"] | None = None
+    """None: by the file's ending."""
+    columns: dict[str, str] = Field(default_factory=dict)
+
+
+class DataSpec(Spec):
+    """Where profiles, items and interactions come from; paths are relative to the workspace."""
+
+    profiles: DataSource
+    items: DataSource | None = None
+    interactions: DataSource | None = None
+    max_reject_rate: float = Field(default=0.05, ge=0, le=1)
+    """A larger share of rejected rows in any of the three is an error."""
+
+
+class RecommendSpec(Spec):
+    """How interactions become recommendations; docs/recommend.md explains each number."""
+
+    weights: dict[str, float] = Field(
+        default_factory=lambda: {"product_viewed": 0.2, "product_added": 0.5, "order_completed": 1.0}
+    )
+    """How much one event of each type says about taste; an event not named says nothing."""
+    half_life_days: float = Field(default=42, gt=0)
+    factors: int = Field(default=64, ge=1, le=1024)
+    epochs: int = Field(default=21, ge=1, le=500)
+    min_interactions: int = Field(default=6, ge=1)
+    """Items that a profile must have met before collaborative filtering is asked."""
+    repeat: bool = False
+    """Whether items already bought may be recommended."""
+    blocked_categories: tuple[str, ...] = ()
+    max_per_category: int | None = Field(default=None, ge=1)
+    editorial: tuple[str, ...] = ()
+    """Item ids, the last resort, in order."""
+
+
+class EspSpec(Spec):
+    """Which adapter sends, where it points and which environment variables hold its credentials."""
+
+    adapter: str = "folder"
+    base_url: str | None = None
+    credentials: dict[str, str] = Field(default_factory=dict)
+    """Credential → name of the environment variable that holds it, never the secret itself."""
+    options: dict[str, Any] = Field(default_factory=dict)
+
+
+class WorkspaceSpec(Spec):
+    """The whole of ``mailwright.yaml``."""
+
+    name: str
+    sender: Sender
+    data: DataSpec
+    profile: Schema = Field(default_factory=dict)
+    """Attributes beside those that every profile has (``schema.PROFILE_ATTRIBUTES``)."""
+    item: Schema = Field(default_factory=dict)
+    event: Schema = Field(default_factory=dict)
+    """Fields of interactions beside those that every one has."""
+    brand: dict[str, Any] = Field(default_factory=dict)
+    """Read in templates as ``brand.…``: colours, fonts, address, logo."""
+    locale: str = "en"
+    timezone: str = "UTC"
+    base_url: str = "https://example.com"
+    """Where the workspace's own pages (unsubscribe, view in browser) are served."""
+    assets_base_url: str | None = None
+    """Where published pictures are found; without it a mail with a local picture cannot be sent."""
+    secret_env: str = "MAILWRIGHT_SECRET"  # noqa: S105 the variable's name, not its value
+    inliner: Literal["premailer", "css-inline"] = "premailer"
+    recommend: RecommendSpec = RecommendSpec()
+    esp: EspSpec = EspSpec()
+    seed: int = 0
+    clock: datetime | None = None
+    """A fixed "now" for examples and tests; a real workspace leaves it out."""
