@@ -25,6 +25,28 @@ $(STAMP): pyproject.toml requirements.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@rm -f .venv/.installed-* && touch $@
 
+demo: install ## Run the newsletter of the example shop, from its data to a stand-in ESP on this machine
+	@test -f examples/shop/data/profiles.csv || $(BIN)/python examples/shop/generate.py
+	@$(BIN)/mailwright run newsletter --workspace examples/shop --stub-esp \
+		--occasion "demo-$$(date -u +%Y%m%dT%H%M%S)" --samples examples/shop/out
+
+preview: install ## Look at the example shop's mails in the browser
+	@test -f examples/shop/data/profiles.csv || $(BIN)/python examples/shop/generate.py
+	@$(BIN)/mailwright preview --workspace examples/shop
+
+test: install ## Run all tests; installs PostgreSQL and Chromium for them where they are missing
+	@scripts/test-services
+	@$(BIN)/python -m pytest -n auto --dist loadgroup
+
+check: install ## Lint, types, layers
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+clean: ## Remove what the example made (not .venv)
+	rm -rf examples/shop/data examples/shop/assets examples/shop/out examples/shop/.mailwright
+
 lock: ## Pin the newest versions that pyproject.toml allows, with hashes (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements.lock

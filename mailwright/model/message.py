@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -27,6 +27,12 @@ class SkipReason(StrEnum):
     """The template called ``abort("…")``."""
     RENDER_FAILED = "render_failed"
     """The mail could not be made, or would have been broken."""
+    HOLDOUT = "holdout"
+    """Held back on purpose, so that the campaign's effect can be measured."""
+    CAPPED = "capped"
+    """Has had as many mails, of all campaigns together, as the frequency caps allow."""
+    STOPPED = "stopped"
+    """An operator stopped the campaign, or its window closed, before the mail's turn came."""
 
 
 class Status(StrEnum):
@@ -56,6 +62,29 @@ class Address:
     name: str = ""
 
 
+Holes = tuple[str | int, ...]
+"""Constant text, and between it the numbers of the leaves that go there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Skeleton:
+    """What the mails of one variant share: constant text with holes, which each message's ``leaves`` fill.
+
+    Leaves are written as they stand in the finished mail: escaped where the HTML needs it, plain in text,
+    subject and headers. One hole may occur many times.
+    """
+
+    fingerprint: str
+    html: Holes
+    text: Holes
+    subject: Holes
+    headers: Mapping[str, Holes] = field(default_factory=dict)
+
+    @staticmethod
+    def fill(holes: Holes, leaves: Sequence[str]) -> str:
+        return "".join(leaves[part] if isinstance(part, int) else part for part in holes)
+
+
 @dataclass(frozen=True, slots=True)
 class Message:
     """One mail, ready for any ESP.
@@ -82,6 +111,11 @@ class Message:
     """Names the combination of blocks; messages of one variant differ in leaf values only."""
     trace: bytes = b""
     """The compact trace, JSON."""
+    timezone: str = ""
+    """The recipient's, as an IANA name; empty when unknown. Quiet hours are reckoned in it."""
+    skeleton: Skeleton | None = None
+    """With ``leaves``: the same mail as body and values, for ESPs that take many recipients in one call."""
+    leaves: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -92,3 +92,18 @@ INTERACTION_ATTRIBUTES: Schema = {
 
 VIEWED, ADDED, PURCHASED = "product_viewed", "product_added", "order_completed"
 """Event names of Segment's e-commerce spec; features and recommendations know these three."""
+
+STANDARD_EVENTS = (
+    VIEWED,
+    ADDED,
+    PURCHASED,
+    "product_removed",
+    "product_searched",
+    "checkout_started",
+    "page_viewed",
+    "email_delivered",
+    "email_opened",
+    "email_clicked",
+    "email_unsubscribed",
+)
+"""Events that rules may name without the workspace declaring them."""

@@ -72,6 +72,8 @@ class WorkspaceSpec(Spec):
     item: Schema = Field(default_factory=dict)
     event: Schema = Field(default_factory=dict)
     """Fields of interactions beside those that every one has."""
+    events: tuple[str, ...] = ()
+    """Names of events beside ``schema.STANDARD_EVENTS``; rules may name no others."""
     brand: dict[str, Any] = Field(default_factory=dict)
     """Read in templates as ``brand.…``: colours, fonts, address, logo."""
     locale: str = "en"

@@ -1,0 +1,59 @@
+"""The names that the rules of one workspace may use."""
+
+from __future__ import annotations
+
+from audience import FEATURES
+from mailwright.model.schema import (
+    INTERACTION_ATTRIBUTES,
+    PROFILE_ATTRIBUTES,
+    STANDARD_EVENTS,
+    Attribute,
+    Schema,
+)
+from mailwright.model.workspace import WorkspaceSpec
+from mailwright.workspace import Workspace
+from rules import RuleCatalog
+
+RECOMMENDATIONS = Attribute(
+    type="list",
+    description="the items recommended to this profile, best first",
+    items=Attribute(
+        type="object",
+        fields={
+            "item_id": Attribute(type="string"),
+            "source": Attribute(type="string"),
+            "score": Attribute(type="number"),
+            "reason": Attribute(type="string"),
+        },
+    ),
+)
+
+
+def segment_catalog(workspace: Workspace) -> RuleCatalog:
+    """What segment rules and audience filters know: attributes, features, other segments, events."""
+    return RuleCatalog(
+        attributes=profile_schema(workspace.spec),
+        segments=frozenset(workspace.segments),
+        events=event_schemas(workspace.spec),
+    )
+
+
+def block_catalog(workspace: Workspace) -> RuleCatalog:
+    """What the conditions of blocks know: all of ``segment_catalog`` and the recommendations."""
+    base = segment_catalog(workspace)
+    attributes = {**base.attributes, "recommendations": RECOMMENDATIONS}
+    return RuleCatalog(attributes=attributes, segments=base.segments, events=base.events)
+
+
+def profile_schema(spec: WorkspaceSpec) -> Schema:
+    """Every attribute of a profile: common, declared, computed."""
+    return {**PROFILE_ATTRIBUTES, **spec.profile, **FEATURES}
+
+
+def event_schemas(spec: WorkspaceSpec) -> dict[str, Schema]:
+    """The fields of each known event."""
+    fields = {**INTERACTION_ATTRIBUTES, **spec.event}
+    for key in ("profile_id", "event"):
+        del fields[key]
+    names = dict.fromkeys((*STANDARD_EVENTS, *spec.recommend.weights, *spec.events))
+    return dict.fromkeys(names, fields)

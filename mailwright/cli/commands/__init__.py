@@ -1,0 +1,1 @@
+"""The commands, one a file, each with a ``register(app)``; a new command is a new file here."""

@@ -1,0 +1,145 @@
+"""What every command shares: its options, its progress, its output, its errors."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import orjson
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from mailwright.engine import Request
+from mailwright.errors import SourceError, UsageError
+from mailwright.model.workspace import WorkspaceSpec
+from mailwright.progress import Stages
+from mailwright.workspace import Workspace, open_workspace
+
+WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace's folder.", show_default="this folder")]
+JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, progress on stderr.")]
+NowOption = Annotated[str | None, typer.Option("--now", metavar="TIME", help="The clock: ISO 8601, UTC unless it says otherwise.")]
+SeedOption = Annotated[int | None, typer.Option("--seed", help="In place of the workspace's seed.")]
+WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes that render.", show_default="all cores")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="A rejected row is an error.")]
+OccasionOption = Annotated[str | None, typer.Option("--occasion", help="A profile gets a campaign once per occasion.")]
+CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="A file of campaigns/, without its ending.")]
+
+DEVELOPMENT_SECRET = b"not a secret: links signed with it are for looking at"
+"""Signs links while the workspace's own secret is not set; a real send refuses it."""
+
+
+class ShownStages(Stages):
+    """Stages with a progress bar each, on stderr."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self._bars = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(bar_width=32),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+        )
+        self._tasks: dict[str, TaskID] = {}
+
+    def begin(self, stage: str) -> None:
+        if not self._tasks:
+            self._bars.start()
+        self._tasks[stage] = self._bars.add_task(stage, total=None)
+
+    def advance(self, stage: str, done: int, total: int) -> None:
+        self._bars.update(self._tasks[stage], completed=done, total=total)
+
+    def end(self, stage: str) -> None:
+        task = self._bars.tasks[self._tasks[stage]]
+        whole = task.total if task.total is not None else 1
+        self._bars.update(self._tasks[stage], completed=whole, total=whole)
+
+    def close(self) -> None:
+        if self._tasks:
+            self._bars.stop()
+
+
+@dataclass
+class Session:
+    """One call of one command."""
+
+    json: bool
+
+    def __post_init__(self) -> None:
+        self.out = Console()
+        self.err = Console(stderr=True)
+        self.stages = ShownStages(self.err)
+
+    def finish(self, data: dict[str, Any], show: Callable[[Console], None]) -> None:
+        """Print the result: as JSON, or the way ``show`` draws it."""
+        self.stages.close()
+        if self.json:
+            sys.stdout.write(to_json(data) + "\n")
+        else:
+            show(self.out)
+
+
+def to_json(data: Any) -> str:
+    return orjson.dumps(data, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
+
+
+def opened(folder: Path) -> Workspace:
+    return open_workspace(folder)
+
+
+def make_request(
+    workspace: Workspace,
+    campaign: str,
+    *,
+    now: str | None = None,
+    seed: int | None = None,
+    workers: int | None = None,
+    strict: bool = False,
+    occasion: str | None = None,
+) -> Request:
+    """The request of a command, its defaults taken from the workspace and the campaign."""
+    spec = workspace.campaign(campaign).value
+    return Request(
+        workspace=workspace,
+        campaign=campaign,
+        now=clock(now, workspace.spec),
+        seed=workspace.spec.seed if seed is None else seed,
+        occasion=occasion or spec.occasion,
+        secret=secret_of(workspace.spec) or DEVELOPMENT_SECRET,
+        workers=workers or os.cpu_count() or 1,
+        strict=strict,
+    )
+
+
+def secret_of(spec: WorkspaceSpec) -> bytes | None:
+    """The secret that signs links, from the environment."""
+    return os.environ.get(spec.secret_env, "").encode() or None
+
+
+def clock(now: str | None, spec: WorkspaceSpec) -> datetime:
+    """``--now``, else the workspace's fixed clock, else the time it is."""
+    if now is None:
+        moment = spec.clock or datetime.now(UTC)
+    else:
+        try:
+            moment = datetime.fromisoformat(now)
+        except ValueError as error:
+            raise UsageError(f"--now {now!r} is no time", fix="write it as 2026-11-20T09:00:00Z") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def error_data(error: Exception) -> dict[str, Any]:
+    """An error as ``--json`` prints it."""
+    data: dict[str, Any] = {"error": getattr(error, "what", str(error)), "kind": type(error).__name__}
+    if isinstance(error, SourceError):
+        data |= {"file": error.at.file, "line": error.at.line, "column": error.at.column}
+    if fix := getattr(error, "fix", None):
+        data["fix"] = fix
+    return data

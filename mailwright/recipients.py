@@ -1,0 +1,86 @@
+"""Who of all profiles gets a campaign's mail, and why the others do not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mailwright.model.message import SkipReason
+
+Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Admission:
+    """``reasons[i]`` is why the i-th profile gets no mail, or the empty string for a recipient."""
+
+    reasons: npt.NDArray[np.str_]
+    admitted: Mask = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "admitted", self.reasons == "")
+
+    @property
+    def skipped(self) -> Mapping[str, int]:
+        """Reason → number of profiles, in the order in which the reasons are looked at."""
+        counts = Counter(self.reasons[~self.admitted].tolist())
+        return {str(reason): counts[reason] for reason in SkipReason if counts[reason]}
+
+
+def admit(profiles: pa.Table, in_audience: pa.ChunkedArray, *, purpose: str | None) -> Admission:
+    """Decide for each profile whether it gets the mail; the first reason of ``SkipReason`` that applies wins.
+
+    ``in_audience`` is the audience rule's nullable column: unknown does not hold. Of several profiles with
+    one address the one that was seen last gets the mail (then the smaller id).
+    """
+    reasons = np.full(profiles.num_rows, "", dtype=object)
+
+    def skip(reason: SkipReason, where: Mask) -> None:
+        reasons[where & (reasons == "")] = str(reason)
+
+    skip(SkipReason.NOT_IN_AUDIENCE, ~_mask(in_audience))
+    no_email = _mask(pc.is_null(profiles["email"]))
+    if "email_problem" in profiles.column_names:
+        skip(SkipReason.INVALID_ADDRESS, no_email & _mask(pc.is_valid(profiles["email_problem"])))
+    skip(SkipReason.NO_ADDRESS, no_email)
+    skip(SkipReason.UNSUBSCRIBED, _mask(profiles["unsubscribed"]))
+    if purpose is not None:
+        skip(SkipReason.NO_CONSENT, ~_agreed(profiles["consent"], purpose))
+    skip(SkipReason.DUPLICATE_ADDRESS, _duplicates(profiles, reasons == ""))
+    return Admission(reasons.astype(str))
+
+
+def _mask(column: pa.ChunkedArray) -> Mask:
+    mask: Mask = pc.fill_null(column, False).to_numpy().astype(bool)
+    return mask
+
+
+def _agreed(consent: pa.ChunkedArray, purpose: str) -> Mask:
+    """Whether the list of each row holds the purpose."""
+    agreed = np.zeros(len(consent), dtype=bool)
+    consent = consent.combine_chunks()
+    hits = pc.equal(pc.list_flatten(consent), purpose)
+    agreed[pc.list_parent_indices(consent).filter(pc.fill_null(hits, False)).to_numpy()] = True
+    return agreed
+
+
+def _duplicates(profiles: pa.Table, candidates: Mask) -> Mask:
+    """The candidates whose address another candidate has too, but for the one that keeps it."""
+    rows = np.flatnonzero(candidates)
+    frame = profiles.select(["profile_id", "email"]).take(rows).to_pandas()
+    frame["address"] = frame["email"].str.casefold()
+    seen = profiles["last_seen_at"].take(rows) if "last_seen_at" in profiles.column_names else None
+    frame["seen"] = seen.to_pandas() if seen is not None else 0
+    frame["row"] = rows
+    ordered = frame.sort_values(
+        ["seen", "profile_id"], ascending=[False, True], na_position="last", kind="stable"
+    )
+    extra = np.zeros(profiles.num_rows, dtype=bool)
+    extra[ordered.loc[ordered.duplicated("address"), "row"].to_numpy()] = True
+    return extra
