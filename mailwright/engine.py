@@ -1,9 +1,9 @@
 """How one row becomes one mail: the stages, in the order in which they happen.
 
-``plan`` runs everything that is columnar (read, segment, train, recommend, compile, admit, choose); after
-it, who gets which blocks is known for the whole audience and nothing has been rendered. ``render_plan``
-turns recipients into mails, a batch at a time, and ``deliver_plan`` hands them to the outbox. Each stage is
-a function of what came before it; the clock, the seed and the occasion are part of the request.
+``plan`` runs everything that is columnar (read, segment, train, recommend, compile, choose); after it, who
+gets which blocks is known for the whole audience and nothing has been rendered. ``render_plan`` turns
+recipients into mails, a batch at a time. Each stage is a function of what came before it; the clock, the
+seed and the occasion are part of the request.
 """
 
 from __future__ import annotations
@@ -68,123 +68,137 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Source:
+    """What was read of a workspace: its audience, its published pictures, and what a person should know."""
+
+    audience: Audience
+    assets: Assets
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that is known of a campaign before anything is rendered."""
 
     request: Request
-    audience: Audience
+    source: Source
     segmentation: Segmentation
     model: Model
     recommendations: Recommendations
     compiled: CompiledCampaign
     admission: Admission
+    everyone: pa.Table
+    """One row a profile: attributes, features, segments, recommendations."""
     choices: Choices
-    frame: pa.Table
-    """One row a recipient: attributes, features, segments, recommendations, the block of each slot."""
+    """The block of each slot, for the recipients."""
     context: RenderContext
     fingerprint: str
-    notes: tuple[str, ...]
+
+    @cached_property
+    def recipients(self) -> pa.Table:
+        """The rows of ``everyone`` that get the mail, with a ``slot:…`` column a slot."""
+        return _beside(self.everyone.filter(pa.array(self.admission.admitted)), self.choices.columns)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return (*self.source.notes, *self.segmentation.notes, *self.compiled.warnings)
 
 
 def plan(request: Request, stages: Stages) -> Plan:
     """Run every columnar stage of one campaign."""
-    with stages("read") as progress:
-        audience, assets, notes = read(request)
-    with stages("segment") as progress:
-        segmentation = segment(request, audience)
+    workspace, now = request.workspace, request.now
+    with stages("read"):
+        source = read_workspace(workspace, now=now, strict=request.strict)
+    with stages("segment"):
+        segmentation = segment_audience(workspace, source.audience, now=now)
     with stages("train") as progress:
-        model = trained_model(request, audience, progress)
+        model = trained_model(workspace, source.audience, now=now, seed=request.seed, progress=progress)
     with stages("recommend") as progress:
-        frame = audience.profiles
-        recommendations = recommend_items(
-            model,
-            frame,
-            audience.interactions,
-            audience.items,
-            request.workspace.spec.recommend,
-            n=request.spec.recommendations.n,
-            now=request.now,
-            segments=segmentation.columns,
-            progress=progress,
-        )
-    with stages("compile") as progress:
-        compiled = compile_mail(request, assets)
-    with stages("choose") as progress:
-        frame = _join(frame, segmentation, recommendations)
-        admission = select_recipients(request, frame, audience)
-        frame = frame.filter(pa.array(admission.admitted))
-        choices = choose_blocks(compiled, frame, now=request.now, interactions=audience.interactions)
-        for name in choices.columns.column_names:
-            frame = frame.append_column(name, choices.columns[name])
-    mark = run_fingerprint(request, compiled, audience, model)
-    context = RenderContext(
-        campaign=request.campaign,
-        occasion=request.occasion,
-        now=request.now,
-        fingerprint=mark,
-        signer=LinkSigner(request.workspace.spec.base_url, request.secret),
-        items=audience.items,
-        settings=request.workspace.spec,
-    )
+        recommendations = recommend(request, source.audience, segmentation, model, progress)
+    with stages("compile"):
+        compiled = compile_mail(request, source.assets)
+    with stages("choose"):
+        everyone = join_columns(source.audience, segmentation, recommendations)
+        admission = select_recipients(request, everyone, source.audience)
+        candidates = everyone.filter(pa.array(admission.admitted))
+        choices = choose_blocks(compiled, candidates, now=now, interactions=source.audience.interactions)
+    mark = run_fingerprint(request, compiled, source.audience, model)
     return Plan(
         request=request,
-        audience=audience,
+        source=source,
         segmentation=segmentation,
         model=model,
         recommendations=recommendations,
         compiled=compiled,
         admission=admission,
+        everyone=everyone,
         choices=choices,
-        frame=frame,
-        context=context,
+        context=render_context(request, source.audience, mark),
         fingerprint=mark,
-        notes=(*notes, *segmentation.notes),
     )
 
 
-def read(request: Request) -> tuple[Audience, Assets, tuple[str, ...]]:
+def read_workspace(workspace: Workspace, *, now: datetime, strict: bool = False) -> Source:
     """Profiles, items and interactions, checked; pictures published and linked."""
-    workspace = request.workspace
     audience = read_audience(
-        workspace.root,
-        workspace.spec,
-        now=request.now,
-        strict=request.strict,
-        rejects_dir=workspace.state / "rejects",
+        workspace.root, workspace.spec, now=now, strict=strict, rejects_dir=workspace.state / "rejects"
     )
     assets = Assets(workspace.root, workspace.state / "assets", workspace.spec.assets_base_url)
     items, problems = link_pictures(audience.items, assets)
-    return replace(audience, items=items), assets, tuple(problems)
+    return Source(replace(audience, items=items), assets, tuple(problems))
 
 
-def segment(request: Request, audience: Audience) -> Segmentation:
+def segment_audience(workspace: Workspace, audience: Audience, *, now: datetime) -> Segmentation:
     """Which segments each profile is in."""
-    file = request.workspace.segments_file
-    rules = compile_segments(
-        file.value, segment_catalog(request.workspace), lambda name: file.at(name, "rule")
-    )
-    return assign_segments(
-        file.value, rules, audience.profiles, now=request.now, interactions=audience.interactions
-    )
+    file = workspace.segments_file
+    rules = compile_segments(file.value, segment_catalog(workspace), lambda name: file.at(name, "rule"))
+    return assign_segments(file.value, rules, audience.profiles, now=now, interactions=audience.interactions)
 
 
-def trained_model(request: Request, audience: Audience, progress: Progress | None = None) -> Model:
-    """The recommendation model of these data, this clock's day and this seed: kept, or trained now.
+def trained_model(
+    workspace: Workspace,
+    audience: Audience,
+    *,
+    now: datetime,
+    seed: int,
+    progress: Progress | None = None,
+) -> Model:
+    """The recommendation model of these data, this day and this seed: the one kept, or trained now.
 
     Which model it is follows from the inputs alone, so it never matters which command came first.
     """
-    spec = request.workspace.spec.recommend
-    midnight = request.now.replace(hour=0, minute=0, second=0, microsecond=0)
-    key = fingerprint(audience.fingerprint, spec.model_dump(mode="json"), request.seed, midnight.isoformat())
-    folder = request.workspace.state / "models" / key
+    spec = workspace.spec.recommend
+    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    key = fingerprint(audience.fingerprint, spec.model_dump(mode="json"), seed, midnight.isoformat())
+    folder = workspace.state / "models" / key
     if folder.is_dir():
         with suppress(ModelError):  # damaged: made anew below
             return load_model(folder)
-    model = train(
-        audience.interactions, audience.items, spec, now=midnight, seed=request.seed, progress=progress
+    save_model(
+        train(audience.interactions, audience.items, spec, now=midnight, seed=seed, progress=progress), folder
     )
-    save_model(model, folder)
     return load_model(folder)
+
+
+def recommend(
+    request: Request,
+    audience: Audience,
+    segmentation: Segmentation,
+    model: Model,
+    progress: Progress | None = None,
+) -> Recommendations:
+    """The items for each profile, best first, with their sources and reasons."""
+    return recommend_items(
+        model,
+        audience.profiles,
+        audience.interactions,
+        audience.items,
+        request.workspace.spec.recommend,
+        n=request.spec.recommendations.n,
+        now=request.now,
+        segments=segmentation.columns,
+        progress=progress,
+    )
 
 
 def compile_mail(request: Request, assets: Assets) -> CompiledCampaign:
@@ -202,18 +216,48 @@ def compile_mail(request: Request, assets: Assets) -> CompiledCampaign:
     )
 
 
-def select_recipients(request: Request, frame: pa.Table, audience: Audience) -> Admission:
+def join_columns(
+    audience: Audience, segmentation: Segmentation, recommendations: Recommendations
+) -> pa.Table:
+    """Profiles, their segments and their recommendations side by side."""
+    notes = [recommendations.note(row) for row in range(audience.profiles.num_rows)]
+    return (
+        _beside(audience.profiles, segmentation.columns)
+        .append_column("recommendations", recommendations.column())
+        .append_column("recommendation_note", pa.array(notes, pa.string()))
+    )
+
+
+def select_recipients(request: Request, everyone: pa.Table, audience: Audience) -> Admission:
     """Who gets the mail, and why the others do not."""
     catalog = segment_catalog(request.workspace)
     rule = compile_rule(request.spec.audience, catalog, at=request.file.at("audience"))
-    columns = evaluate_rules({"audience": rule}, frame, now=request.now, interactions=audience.interactions)
-    return admit(frame, columns["audience"], purpose=request.spec.purpose)
+    columns = evaluate_rules(
+        {"audience": rule}, everyone, now=request.now, interactions=audience.interactions
+    )
+    return admit(everyone, columns["audience"], purpose=request.spec.purpose)
 
 
-def render_plan(plan: Plan, *, progress: Progress | None = None) -> Iterator[pa.RecordBatch]:
-    """The mails, a batch at a time, in the order of the profiles' ids (render's ``OUTPUT`` schema)."""
+def render_context(request: Request, audience: Audience, mark: str) -> RenderContext:
+    """What all mails of one run share."""
+    return RenderContext(
+        campaign=request.campaign,
+        occasion=request.occasion,
+        now=request.now,
+        fingerprint=mark,
+        signer=LinkSigner(request.workspace.spec.base_url, request.secret),
+        items=audience.items,
+        settings=request.workspace.spec,
+    )
+
+
+def render_plan(
+    plan: Plan, recipients: pa.Table | None = None, *, progress: Progress | None = None
+) -> Iterator[pa.RecordBatch]:
+    """The mails, a batch at a time, in the order of the profiles' ids: of all recipients, or of those rows."""
+    frame = plan.recipients if recipients is None else recipients
     yield from render_frame(
-        plan.compiled, plan.context, plan.frame, workers=plan.request.workers, progress=progress
+        plan.compiled, plan.context, frame, workers=plan.request.workers, progress=progress
     )
 
 
@@ -232,10 +276,7 @@ def run_fingerprint(request: Request, compiled: CompiledCampaign, audience: Audi
     )
 
 
-def _join(profiles: pa.Table, segmentation: Segmentation, recommendations: Recommendations) -> pa.Table:
-    frame = profiles
-    for name in segmentation.columns.column_names:
-        frame = frame.append_column(name, segmentation.columns[name])
-    frame = frame.append_column("recommendations", recommendations.column())
-    notes = [recommendations.note(row) for row in range(frame.num_rows)]
-    return frame.append_column("recommendation_note", pa.array(notes, pa.string()))
+def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
+    for name in right.column_names:
+        left = left.append_column(name, right[name])
+    return left

@@ -21,14 +21,25 @@ from mailwright.model.workspace import WorkspaceSpec
 from mailwright.progress import Stages
 from mailwright.workspace import Workspace, open_workspace
 
-WorkspaceOption = Annotated[Path, typer.Option("--workspace", "-w", help="The workspace's folder.", show_default="this folder")]
+WorkspaceOption = Annotated[
+    Path, typer.Option("--workspace", "-w", help="The workspace's folder.", show_default="this folder")
+]
 JsonOption = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, progress on stderr.")]
-NowOption = Annotated[str | None, typer.Option("--now", metavar="TIME", help="The clock: ISO 8601, UTC unless it says otherwise.")]
+NowOption = Annotated[
+    str | None,
+    typer.Option("--now", metavar="TIME", help="The clock: ISO 8601, UTC unless it says otherwise."),
+]
 SeedOption = Annotated[int | None, typer.Option("--seed", help="In place of the workspace's seed.")]
-WorkersOption = Annotated[int | None, typer.Option("--workers", min=1, help="Processes that render.", show_default="all cores")]
+WorkersOption = Annotated[
+    int | None, typer.Option("--workers", min=1, help="Processes that render.", show_default="all cores")
+]
 StrictOption = Annotated[bool, typer.Option("--strict", help="A rejected row is an error.")]
-OccasionOption = Annotated[str | None, typer.Option("--occasion", help="A profile gets a campaign once per occasion.")]
-CampaignArgument = Annotated[str, typer.Argument(metavar="CAMPAIGN", help="A file of campaigns/, without its ending.")]
+OccasionOption = Annotated[
+    str | None, typer.Option("--occasion", help="A profile gets a campaign once per occasion.")
+]
+CampaignArgument = Annotated[
+    str, typer.Argument(metavar="CAMPAIGN", help="A file of campaigns/, without its ending.")
+]
 
 DEVELOPMENT_SECRET = b"not a secret: links signed with it are for looking at"
 """Signs links while the workspace's own secret is not set; a real send refuses it."""

@@ -13,12 +13,12 @@ from mailwright.model.spec import Spec
 
 
 class DataSource(Spec):
-    """One file or query. ``columns`` renames: the name in the source → the attribute."""
+    """One file or query. ``columns`` renames: the name in the source → the attribute; null leaves it out."""
 
     path: str
     format: Literal["csv", "parquet", "jsonl"] | None = None
     """None: by the file's ending."""
-    columns: dict[str, str] = Field(default_factory=dict)
+    columns: dict[str, str | None] = Field(default_factory=dict)
 
 
 class DataSpec(Spec):
@@ -31,6 +31,19 @@ class DataSpec(Spec):
     """A larger share of rejected rows in any of the three is an error."""
 
 
+class Blend(Spec):
+    """What the collaborative score is made of: weights of standardised parts (docs/recommend.md)."""
+
+    factors: float = Field(default=1.0, ge=0)
+    """The Surprise model."""
+    neighbours: float = Field(default=1.0, ge=0)
+    """Items that the same profiles met."""
+    popularity: float = Field(default=2.0, ge=0)
+    """What sells now."""
+    own: float = Field(default=8.0, ge=0)
+    """What the profile itself buys again and again; only of use where repeats are allowed."""
+
+
 class RecommendSpec(Spec):
     """How interactions become recommendations; docs/recommend.md explains each number."""
 
@@ -41,11 +54,30 @@ class RecommendSpec(Spec):
     half_life_days: float = Field(default=42, gt=0)
     factors: int = Field(default=64, ge=1, le=1024)
     epochs: int = Field(default=21, ge=1, le=500)
+    algorithm: Literal["svd", "svdpp", "nmf", "knn", "baseline"] = "svd"
+    """Which of Surprise's algorithms is trained."""
+    negatives: int = Field(default=8, ge=1, le=100)
+    """Items not met that are shown as such beside each one met, drawn anew every epoch."""
+    rating: str | None = None
+    """The field of interactions that holds an explicit rating; then ratings are learned and not events."""
+    blend: Blend = Blend()
+    popularity_half_life_days: float = Field(default=14, gt=0)
     min_interactions: int = Field(default=6, ge=1)
     """Items that a profile must have met before collaborative filtering is asked."""
+    margin: float = 0.0
+    """How far a collaborative item must lie above the profile's average item, popularity left out, in
+    standard deviations; one that does not is left to the tiers below."""
+    cohorts: tuple[str, ...] = ("country",)
+    """Profile attributes whose values make cohorts, beside the segments."""
     repeat: bool = False
     """Whether items already bought may be recommended."""
+    repeat_categories: tuple[str, ...] = ()
+    """Categories of goods that are bought again: they may be recommended again even where ``repeat`` is off."""
     blocked_categories: tuple[str, ...] = ()
+    min_price: float | None = Field(default=None, ge=0)
+    max_price: float | None = Field(default=None, ge=0)
+    diversity: float = Field(default=0.0, ge=0, le=1)
+    """0: by score alone; 1: as unlike each other as can be (maximal marginal relevance)."""
     max_per_category: int | None = Field(default=None, ge=1)
     editorial: tuple[str, ...] = ()
     """Item ids, the last resort, in order."""

@@ -1,0 +1,62 @@
+"""``mailwright segments``: the segments and how many profiles are in each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from mailwright.cli.console import (
+    JsonOption,
+    NowOption,
+    Session,
+    StrictOption,
+    WorkspaceOption,
+    clock,
+    opened,
+)
+from mailwright.engine import read_workspace, segment_audience
+
+
+def register(app: typer.Typer) -> None:
+    app.command("segments")(segments)
+
+
+def segments(
+    workspace: WorkspaceOption = Path(),
+    now: NowOption = None,
+    strict: StrictOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Assign every profile to its segments and print their sizes."""
+    with Session(json) as session:
+        space = opened(workspace)
+        moment = clock(now, space.spec)
+        with session.stages("read"):
+            audience = read_workspace(space, now=moment, strict=strict).audience
+        with session.stages("segment"):
+            segmentation = segment_audience(space, audience, now=moment)
+        profiles = audience.profiles.num_rows
+
+        def show(console: Console) -> None:
+            table = Table("segment", "rule", title=f"Segments of {profiles:,} profiles", title_justify="left")
+            table.add_column("profiles", justify="right")
+            table.add_column("share", justify="right")
+            for name, size in segmentation.sizes.items():
+                share = f"{size / profiles:.1%}" if profiles else "–"
+                table.add_row(name, space.segments[name].rule, f"{size:,}", share)
+            console.print(table)
+            for note in segmentation.notes:
+                console.print(f"note: {note}", markup=False)
+
+        session.finish(
+            {
+                "profiles": profiles,
+                "segments": dict(segmentation.sizes),
+                "notes": list(segmentation.notes),
+                "seconds": session.stages.seconds,
+            },
+            show,
+        )

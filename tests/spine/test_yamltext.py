@@ -1,0 +1,55 @@
+import pytest
+
+from mailwright.errors import ConfigError
+from mailwright.model.campaign import CampaignSpec
+from mailwright.model.segment import SegmentSpec
+from mailwright.model.yamltext import parse_yaml
+
+GOOD = "template: newsletter\nsubject: Hello\n"
+
+# (yaml, line, column, words in the message, words in the fix)
+WRONG = [
+    ("templat: x\nsubject: y\n", 1, 1, "unknown key 'templat'", "'template'"),
+    (GOOD + "gates:\n  max_skiped: 1\n", 4, 3, "unknown key 'max_skiped' under gates", "'max_skipped'"),
+    (GOOD + "gates:\n  max_skipped: lots\n", 4, 16, "gates.max_skipped", None),
+    (GOOD + "gates:\n  max_skipped: 'lots'\n", 4, 17, "gates.max_skipped", None),
+    (GOOD + "subject: again\n", 3, 1, "'subject' stands here twice", "keep one"),
+    (GOOD + "sender: {name: x}\n", 3, 1, "'email' is missing", "email"),
+    (GOOD + "values: [1\n", 4, 1, "not YAML", None),
+    ("template: newsletter\n", 1, 1, "'subject' is missing", "subject"),
+    ("", 1, 0, "is missing", None),
+    ("- a\n", 1, 1, "key: value", None),
+    (GOOD + "values:\n  when: 2026-99-99\n", 0, 0, "cannot be read", None),
+    (GOOD + "values: !!python/object:os.system {}\n", 0, 0, "cannot be read", None),
+]
+
+
+@pytest.mark.parametrize(("text", "line", "column", "what", "fix"), WRONG)
+def test_a_wrong_file_is_refused_with_line_column_and_fix(text, line, column, what, fix):
+    with pytest.raises(ConfigError) as caught:
+        parse_yaml(text, CampaignSpec, file="campaigns/c.yaml")
+    error = caught.value
+    assert what in error.what
+    if line:
+        assert (error.at.line, error.at.column) == (line, column)
+    if fix:
+        assert error.fix is not None
+        assert fix in error.fix
+
+
+def test_a_misspelt_key_inside_a_named_record_gets_the_nearest_key():
+    with pytest.raises(ConfigError, match=r"segments.yaml:3:3: unknown key 'priorty' under vip") as caught:
+        parse_yaml("vip:\n  rule: x\n  priorty: 3\n", dict[str, SegmentSpec], file="segments.yaml")
+    assert "did you mean 'priority'?" in str(caught.value)
+
+
+def test_the_place_of_a_value_is_where_its_text_begins():
+    read = parse_yaml("vip:\n  rule: 'x > 3'\n", dict[str, SegmentSpec], file="s.yaml", first_line=4)
+    place = read.at("vip", "rule")
+    assert (place.line, place.column) == (5, 10)
+    assert place.source == "  rule: 'x > 3'"
+
+
+def test_the_place_of_an_absent_key_is_that_of_its_parent():
+    read = parse_yaml(GOOD, CampaignSpec, file="c.yaml")
+    assert read.at("sender", "email").line == 1
