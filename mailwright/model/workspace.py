@@ -64,9 +64,9 @@ class RecommendSpec(Spec):
     popularity_half_life_days: float = Field(default=14, gt=0)
     min_interactions: int = Field(default=6, ge=1)
     """Items that a profile must have met before collaborative filtering is asked."""
-    margin: float = 0.0
+    margin: float | None = None
     """How far a collaborative item must lie above the profile's average item, popularity left out, in
-    standard deviations; one that does not is left to the tiers below."""
+    standard deviations; one that does not is left to the tiers below. None: any may be recommended."""
     cohorts: tuple[str, ...] = ("country",)
     """Profile attributes whose values make cohorts, beside the segments."""
     repeat: bool = False

@@ -1,0 +1,59 @@
+"""The Arrow type of an attribute, and DuckDB as a function from Arrow tables to an Arrow table."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+from mailwright.errors import DataError
+from mailwright.model.schema import Attribute, Schema
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+_SCALARS: dict[str, pa.DataType] = {
+    "string": pa.string(),
+    "integer": pa.int64(),
+    "number": pa.float64(),
+    "boolean": pa.bool_(),
+    "date": pa.date32(),
+    "timestamp": TIMESTAMP,
+}
+
+
+def arrow_type(attribute: Attribute) -> pa.DataType:
+    """The one Arrow type in which this attribute travels between rooms (docs/architecture.md)."""
+    if attribute.items is not None:
+        return pa.list_(arrow_type(attribute.items))
+    if attribute.fields is not None:
+        return pa.struct([(name, arrow_type(field)) for name, field in attribute.fields.items()])
+    return _SCALARS[attribute.type]
+
+
+def arrow_schema(schema: Schema) -> pa.Schema:
+    """A column an attribute, in declared order."""
+    return pa.schema([(name, arrow_type(attribute)) for name, attribute in schema.items()])
+
+
+def query(sql: str, params: dict[str, Any] | None = None, /, **tables: pa.Table) -> pa.Table:
+    """The result of one DuckDB query over the named tables; timestamps come back in UTC.
+
+    The connection can reach no file and no network. Raises ``DataError`` when DuckDB refuses.
+    """
+    connection = duckdb.connect(":memory:", config=_LOCKED)
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        for name, table in tables.items():
+            connection.register(name, table)
+        return connection.sql(sql, params=params or {}).to_arrow_table()
+    except duckdb.Error as error:
+        raise DataError(f"the data could not be read: {error}") from error
+    finally:
+        connection.close()
+
+
+_LOCKED: dict[str, Any] = {
+    "enable_external_access": False,
+    "preserve_insertion_order": True,
+}

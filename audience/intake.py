@@ -1,0 +1,133 @@
+"""One source on its way into a table: typed columns, and which rows and values were left behind and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from audience.arrow import arrow_type
+from audience.coerce import coerce
+from audience.report import AudienceReport, Outcome, Problem, SourceReport, shown
+from audience.sources import Raw
+from mailwright.model.schema import Attribute, Schema
+
+Mask = npt.NDArray[np.bool_]
+
+
+class Intake:
+    """The rows of one source, checked against their schema; ``table()`` gives those that were kept.
+
+    A row is rejected when a required attribute is missing or wrong, or any attribute of ``decisive`` is
+    wrong; any other wrong value is set aside and the attribute is missing. A row is rejected once, for the
+    first reason.
+    """
+
+    def __init__(
+        self, source: str, raw: Raw, schema: Schema, report: AudienceReport, *, decisive: Collection[str] = ()
+    ) -> None:
+        self._report = SourceReport(source, raw.file, read=len(raw.rows) + len(raw.broken))
+        report.sources[source] = self._report
+        self._problems = report.problems
+        self._raw = raw
+        self._schema = dict(schema)
+        self._keep: Mask = np.ones(len(raw.rows), dtype=bool)
+        for row, what, text in raw.broken:
+            self._note(row, "", what, shown(text, "direct"), rejected=True)
+        typed = coerce(raw.columns, schema)
+        self.columns: dict[str, pa.Array] = {
+            name: typed[name].values if name in typed else pa.nulls(len(raw.rows), arrow_type(attribute))
+            for name, attribute in schema.items()
+        }
+        for name, column in typed.items():
+            wrong = column.wrong | raw.wrong.get(name, {})
+            judge = self.reject if schema[name].required or name in decisive else self.set_aside
+            for position in sorted(wrong):
+                judge(name, [position], wrong[position])
+        for name, attribute in schema.items():
+            if attribute.required:
+                self.reject(name, self._where(self.columns[name].is_null()), "missing")
+
+    def reject(self, name: str, positions: Iterable[int], what: str) -> None:
+        """Leave these rows out, for what is wrong with this attribute."""
+        for position in positions:
+            if self._keep[position]:
+                self._keep[position] = False
+                self._note_value(position, name, what, rejected=True)
+
+    def set_aside(self, name: str, positions: Iterable[int], what: str) -> None:
+        """Keep these rows and make the attribute missing in them. Rows already rejected stay so, unlisted."""
+        gone = [position for position in positions if self._keep[position]]
+        for position in gone:
+            self._note_value(position, name, what, rejected=False)
+        if gone and self._schema[name].type != "object":
+            mask = np.zeros(len(self._keep), dtype=bool)
+            mask[gone] = True
+            column = self.columns[name]
+            if column.null_count != len(column):
+                self.columns[name] = _without(column, mask)
+
+    def kept(self, condition: pa.Array) -> list[int]:
+        """Positions of the rows still kept for which the condition holds."""
+        return np.flatnonzero(condition.fill_null(False).to_numpy(zero_copy_only=False) & self._keep).tolist()
+
+    def reject_duplicates(self, name: str) -> None:
+        """Of kept rows with the same value only the last stays: in a file that grows it is the newest."""
+        values = self.columns[name]
+        last: dict[Any, int] = {}
+        for position, value in zip(
+            np.flatnonzero(self._keep), values.filter(self._keep).to_pylist(), strict=True
+        ):
+            if (earlier := last.get(value)) is not None:
+                self.reject(name, [earlier], "duplicate, a later row has the same")
+            last[value] = int(position)
+
+    def add(self, name: str, attribute: Attribute, column: pa.Array) -> None:
+        """A column that was worked out from the others."""
+        self._schema[name] = attribute
+        self.columns[name] = column
+
+    def table(self, order: list[str]) -> pa.Table:
+        """The kept rows with defaults filled in, sorted by these columns and then as they came."""
+        columns = [_with_default(self.columns[name], self._schema[name].default) for name in self._schema]
+        table = pa.table(columns, names=list(self._schema)).filter(pa.array(self._keep))
+        self._report.kept = table.num_rows
+        table = table.append_column(" came", pa.array(np.arange(table.num_rows)))
+        keys = [(name, "ascending") for name in [*order, " came"]]
+        return table.take(pc.sort_indices(table, sort_keys=keys)).drop_columns([" came"]).combine_chunks()
+
+    def _where(self, condition: pa.Array) -> list[int]:
+        return np.flatnonzero(condition.to_numpy(zero_copy_only=False)).tolist()
+
+    def _note_value(self, position: int, name: str, what: str, *, rejected: bool) -> None:
+        column = self._raw.columns.get(name)
+        value = None if column is None else column[position]
+        if isinstance(value, pa.Scalar):
+            value = value.as_py()
+        text = shown(value, self._schema[name].pii)
+        self._note(int(self._raw.rows[position]), name, what, text, rejected=rejected)
+
+    def _note(self, row: int, name: str, what: str, text: str, *, rejected: bool) -> None:
+        counter = self._report.rejected if rejected else self._report.set_aside
+        counter[f"{name}: {what}" if name else what] += 1
+        outcome: Outcome = "row rejected" if rejected else "value set aside"
+        self._problems.append(Problem(self._report.source, self._report.file, row, name, what, text, outcome))
+
+
+def _without(column: pa.Array, mask: Mask) -> pa.Array:
+    if pa.types.is_list(column.type):
+        values = [None if gone else value for gone, value in zip(mask, column.to_pylist(), strict=True)]
+        return pa.array(values, column.type)
+    return pc.if_else(pa.array(mask), pa.scalar(None, column.type), column)
+
+
+def _with_default(column: pa.Array, default: Any) -> pa.Array:
+    if default is None or not column.null_count:
+        return column
+    if pa.types.is_nested(column.type):
+        return pa.array([default if value is None else value for value in column.to_pylist()], column.type)
+    return column.fill_null(pa.scalar(default, column.type))

@@ -1,0 +1,128 @@
+"""Each feature against a value worked out by hand; the whole against the order of its input."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime, timedelta
+
+import pyarrow as pa
+import pytest
+
+from audience import FEATURES, add_features, arrow_schema
+from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES, PROFILE_ATTRIBUTES
+
+NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+ITEMS = {"cap": "Hats", "beanie": "Hats", "tent": "Camping"}
+
+
+def table(schema, rows):
+    kind = arrow_schema(schema)
+    return pa.table({f.name: pa.array([r.get(f.name) for r in rows], f.type) for f in kind})
+
+
+def features(*events, who="p", now=NOW, zone=None):
+    """Events are (item, event, days ago, quantity, amount)."""
+    rows = [
+        {
+            "profile_id": "p",
+            "item_id": item,
+            "event": event,
+            "at": now - timedelta(days=days),
+            "quantity": (rest or (1,))[0],
+            "amount": rest[1] if len(rest) > 1 else None,
+        }
+        for item, event, days, *rest in events
+    ]
+    profiles = table(PROFILE_ATTRIBUTES, [{"profile_id": who, "timezone": zone}])
+    items = table(ITEM_ATTRIBUTES, [{"item_id": i, "category": c} for i, c in ITEMS.items()])
+    return add_features(profiles, table(INTERACTION_ATTRIBUTES, rows), items, now=now).to_pylist()[0]
+
+
+def test_a_profile_never_seen_has_zeros_and_no_times():
+    row = features(who="stranger")
+    assert all(row[n] == 0 for n in ("purchases", "purchases_30d", "views_48h", "added_48h", "total_spent"))
+    assert row["engagement"] == 0
+    assert row["last_purchase_at"] is None
+    assert row["last_seen_at"] is None
+    assert row["average_order_value"] is None
+    assert row["trend"] is None
+    assert row["lifecycle"] == "prospect"
+    assert row["cart"] == {"items": [], "updated_at": None}
+    assert row["recently_viewed"] == []
+
+
+def test_the_lines_of_one_order_are_one_purchase():
+    row = features(("cap", "order_completed", 3, 2, 40.0), ("tent", "order_completed", 3, 1, 160.0))
+    assert (row["purchases"], row["purchases_30d"], row["items_purchased"]) == (1, 1, 3)
+    assert (row["total_spent"], row["average_order_value"]) == (200.0, 200.0)
+
+
+def test_windows_end_where_they_say():
+    row = features(
+        ("cap", "product_viewed", 1.99), ("cap", "product_viewed", 2.01), ("cap", "product_viewed", 31)
+    )
+    assert (row["views_48h"], row["views_30d"], row["views"]) == (1, 2, 3)
+
+
+def test_the_future_does_not_exist():
+    row = features(("cap", "order_completed", -1, 1, 10.0))
+    assert row["purchases"] == 0
+    assert row["last_seen_at"] is None
+
+
+def test_the_cart_holds_what_was_added_after_the_last_order_within_14_days():
+    row = features(
+        ("beanie", "product_added", 20),
+        ("tent", "product_added", 9),
+        ("tent", "order_completed", 8, 1, 99.0),
+        ("cap", "product_added", 2),
+        ("cap", "product_added", 1, 2),
+        ("beanie", "product_added", 0.5),
+        ("beanie", "product_removed", 0.4),
+    )
+    assert row["cart"] == {
+        "items": [{"item_id": "cap", "quantity": 3, "added_at": NOW - timedelta(days=1)}],
+        "updated_at": NOW - timedelta(days=1),
+    }
+
+
+def test_recently_viewed_is_newest_first_and_each_once():
+    row = features(("cap", "product_viewed", 1), ("tent", "product_viewed", 2), ("cap", "product_viewed", 3))
+    assert row["recently_viewed"] == ["cap", "tent"]
+
+
+def test_engagement_is_the_documented_formula():
+    row = features(("cap", "order_completed", 0, 1, 5.0), ("cap", "product_viewed", 30))
+    assert row["engagement"] == pytest.approx(1 - math.exp(-(5 + 0.5) / 10), abs=1e-6)
+    assert row["engagement_velocity"] == pytest.approx(row["engagement"] - (1 - math.exp(-1 / 10)), abs=1e-6)
+    assert row["trend"] == "rising"
+
+
+def test_affinities_are_shares_of_interest():
+    row = features(("cap", "product_added", 0), ("tent", "product_viewed", 0))
+    assert row["favourite_category"] == "Hats"
+    assert row["category_affinities"] == [
+        {"category": "Hats", "share": 0.75},
+        {"category": "Camping", "share": 0.25},
+    ]
+
+
+def test_the_preferred_hour_is_the_profiles_own():
+    assert features(("cap", "product_viewed", 1), zone="Europe/Oslo")["preferred_hour"] == 10
+    assert features(("cap", "product_viewed", 1))["preferred_hour"] == 9
+
+
+@pytest.mark.parametrize(
+    ("days", "stage"),
+    [((1,), "new"), ((1, 40), "active"), ((95,), "at_risk"), ((200,), "lapsed"), (range(5), "loyal")],
+)
+def test_lifecycle(days, stage):
+    assert features(*(("cap", "order_completed", d, 1, 9.0) for d in days))["lifecycle"] == stage
+
+
+def test_every_feature_has_its_declared_type_and_a_second_run_replaces_it():
+    profiles = table(PROFILE_ATTRIBUTES, [{"profile_id": "p"}])
+    none, items = table(INTERACTION_ATTRIBUTES, []), table(ITEM_ATTRIBUTES, [])
+    once = add_features(profiles, none, items, now=NOW)
+    assert [once.schema.field(f.name) for f in arrow_schema(FEATURES)] == list(arrow_schema(FEATURES))
+    assert add_features(once, none, items, now=NOW).equals(once)
