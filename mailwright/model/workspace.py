@@ -72,7 +72,7 @@ class RecommendSpec(Spec):
     repeat: bool = False
     """Whether items already bought may be recommended."""
     repeat_categories: tuple[str, ...] = ()
-    """Categories of goods that are bought again: they may be recommended again even where ``repeat`` is off."""
+    """Categories of goods that are bought again: recommended again even where ``repeat`` is off."""
     blocked_categories: tuple[str, ...] = ()
     min_price: float | None = Field(default=None, ge=0)
     max_price: float | None = Field(default=None, ge=0)

@@ -1,0 +1,85 @@
+"""The catalogue as arrays, and which of its items may be recommended to anybody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mailwright.model.workspace import RecommendSpec
+from recommend.arrays import F64, I64, NEVER, Mask, flat, instants, numbers, texts
+
+
+@dataclass(frozen=True)
+class Catalogue:
+    """Row-aligned with the table of items."""
+
+    ids: Any
+    titles: list[str]
+    words: list[str]
+    """Title, description and category in one text."""
+    category: I64
+    """Row of ``categories``, -1 where an item has none."""
+    categories: tuple[str, ...]
+    price: F64
+    """NaN where it is not known."""
+    added: I64
+    """Microseconds since 1970, ``NEVER`` where it is not known."""
+    allowed: Mask
+    """Which items may be recommended at all."""
+    refused: dict[str, int]
+    """Why items may not be → how many (the first cause that applies)."""
+
+    @property
+    def size(self) -> int:
+        return len(self.titles)
+
+
+def read_catalogue(items: pa.Table, spec: RecommendSpec) -> Catalogue:
+    """Items as arrays; out of stock, blocked categories and prices out of range are not allowed.
+
+    An item whose stock or price is unknown is allowed: missing data is no reason to hide it.
+    """
+    names = np.array(texts(items, "category"), dtype=object)
+    categories = tuple(sorted({name for name in names if name}))
+    rows = {name: row for row, name in enumerate(categories)}
+    price = numbers(items, "price", np.nan)
+    causes = {
+        "out of stock": ~_in_stock(items),
+        "in a blocked category": np.isin(names.astype(str), spec.blocked_categories),
+        "out of the price range": (price < (spec.min_price or 0)) | (price > (spec.max_price or np.inf)),
+    }
+    allowed, refused = np.ones(len(names), bool), {}
+    for cause, applies in causes.items():
+        if count := int(np.count_nonzero(allowed & applies)):
+            refused[cause] = count
+        allowed &= ~applies
+    return Catalogue(
+        ids=flat(items["item_id"]),
+        titles=texts(items, "title"),
+        words=[" ".join(parts) for parts in zip(*(texts(items, name) for name in WORDED), strict=True)],
+        category=np.array([rows.get(name, -1) for name in names], np.int64),
+        categories=categories,
+        price=price,
+        added=_added(items),
+        allowed=allowed,
+        refused=refused,
+    )
+
+
+WORDED = ("title", "description", "category")
+
+
+def _in_stock(items: pa.Table) -> Mask:
+    if "in_stock" not in items.column_names:
+        return np.ones(items.num_rows, bool)
+    stock: Mask = flat(items["in_stock"]).fill_null(True).to_numpy(zero_copy_only=False).astype(bool)
+    return stock
+
+
+def _added(items: pa.Table) -> I64:
+    if "added_at" not in items.column_names:
+        return np.full(items.num_rows, NEVER)
+    return instants(items["added_at"])

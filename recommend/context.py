@@ -1,0 +1,141 @@
+"""What every tier reads: the model, the catalogue and the histories, their rows brought together once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+import numpy as np
+import pyarrow as pa
+from scipy import sparse
+
+from mailwright.model.workspace import RecommendSpec
+from recommend.arrays import F64, I64, Mask, flat, rows_of
+from recommend.catalogue import Catalogue, read_catalogue
+from recommend.foldin import fold_in
+from recommend.model import Model
+from recommend.ratings import Events, Pairs, gather_pairs, read_events, take_profiles
+from recommend.training import last_event
+
+
+@dataclass(frozen=True)
+class Context:
+    """One call's world. *Rows* are rows of ``profiles``, *items* rows of the catalogue, *columns* rows of
+    ``candidates``: the items that anybody may be recommended, which are all that is ever scored."""
+
+    model: Model
+    spec: RecommendSpec
+    now: datetime
+    profiles: pa.Table
+    segments: pa.Table | None
+    catalogue: Catalogue
+    events: Events
+    everyone: Pairs
+    """Of all profiles that have events, in the order of ``events.profile_ids``."""
+    pairs: Pairs
+    """Of ``profiles``, row for row."""
+    event_row: I64
+    """Of each row its row of ``events.profile_ids``, -1 where it has no event."""
+    candidates: I64
+
+    @cached_property
+    def column(self) -> I64:
+        """Of each item its column, -1 where it is not a candidate."""
+        columns = np.full(self.catalogue.size, -1, np.int64)
+        columns[self.candidates] = np.arange(len(self.candidates))
+        return columns
+
+    @cached_property
+    def model_item(self) -> I64:
+        """Of each item its row in the model, -1 where the model does not know it."""
+        return rows_of(self.catalogue.ids, self.model.item_ids)
+
+    @cached_property
+    def popularity(self) -> F64:
+        """Of each item how much it is wanted now: weight of each profile's interest, halved with age."""
+        fade = np.exp2(-self.everyone.age / self.spec.popularity_half_life_days)
+        return np.bincount(
+            self.everyone.item, self.everyone.weight * fade, minlength=self.catalogue.size
+        ).astype(np.float64)
+
+    @cached_property
+    def history(self) -> sparse.csr_matrix:
+        """Rows × items: how strongly each profile is drawn to what it met."""
+        shape = (self.profiles.num_rows, self.catalogue.size)
+        return sparse.csr_matrix((self.pairs.strength, self.pairs.item, self.pairs.start), shape=shape)
+
+    @cached_property
+    def neighbours(self) -> sparse.csr_matrix:
+        """Items × items of the catalogue: the model's similarity, rows and columns put where they are now."""
+        place = sparse.csr_matrix(
+            (np.ones(int((self.model_item >= 0).sum())), _known(self.model_item)),
+            shape=(self.catalogue.size, len(self.model.item_ids)),
+        )
+        return sparse.csr_matrix(place @ self.model.neighbours @ place.T)
+
+    @cached_property
+    def factors(self) -> F64:
+        """Rows × factors: the trained ones, or folded in where a profile has changed since or is new."""
+        model, known = self.model, rows_of(self.profiles["profile_id"], self.model.profile_ids)
+        found = np.zeros((self.profiles.num_rows, model.item_factors.shape[1]))
+        count = np.bincount(self.events.profile, minlength=len(self.events.profile_ids))
+        last = last_event(self.events)
+        now_count = np.where(self.event_row >= 0, np.append(count, 0)[self.event_row], 0)
+        now_last = np.append(last, 0)[self.event_row]
+        same = (known >= 0) & (self.event_row >= 0)
+        same[same] &= model.seen_events[known[same]] == now_count[same]
+        same[same] &= model.seen_last[known[same]] == now_last[same]
+        found[same] = model.profile_factors[known[same]]
+        changed = np.flatnonzero(~same & (self.pairs.count >= self.spec.min_interactions))
+        typical = model.info.typical_strength
+        found[changed] = fold_in(
+            self.pairs, changed, np.asarray(model.item_factors), self.model_item, typical
+        )
+        return found
+
+    @cached_property
+    def excluded(self) -> tuple[I64, I64]:
+        """Columns that each row must not be shown, as (start, column): bought, not to be bought again."""
+        again = np.full(self.catalogue.size, self.spec.repeat)
+        if self.spec.repeat_categories:
+            names = np.array([*self.catalogue.categories, ""], dtype=str)
+            again |= np.isin(names[self.catalogue.category], self.spec.repeat_categories)
+        barred: Mask = self.pairs.bought & ~again[self.pairs.item] & (self.column[self.pairs.item] >= 0)
+        counts = np.bincount(self.pairs.profile[barred], minlength=self.profiles.num_rows)
+        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        return start, self.column[self.pairs.item[barred]]
+
+
+def _known(rows: I64) -> tuple[I64, I64]:
+    known = np.flatnonzero(rows >= 0)
+    return known, rows[known]
+
+
+def read_context(
+    model: Model,
+    profiles: pa.Table,
+    interactions: pa.Table,
+    items: pa.Table,
+    spec: RecommendSpec,
+    now: datetime,
+    segments: pa.Table | None = None,
+) -> Context:
+    """The tables of one call as arrays that fit each other."""
+    catalogue = read_catalogue(items, spec)
+    events = read_events(interactions, items["item_id"], spec, now)
+    everyone = gather_pairs(events, catalogue.size)
+    event_row = rows_of(flat(profiles["profile_id"]), events.profile_ids)
+    return Context(
+        model=model,
+        spec=spec,
+        now=now,
+        profiles=profiles,
+        segments=segments,
+        catalogue=catalogue,
+        events=events,
+        everyone=everyone,
+        pairs=take_profiles(everyone, event_row),
+        event_row=event_row,
+        candidates=np.flatnonzero(catalogue.allowed),
+    )

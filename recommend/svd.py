@@ -1,0 +1,73 @@
+"""Surprise's SVD, trained in stages of falling learning rate, its last epochs averaged.
+
+Surprise 1.1.5 has one learning rate per fit and draws its first factors with ``random_state.normal``:
+profiles first, then items. ``_Carried`` hands it the factors so far in that order, which makes the next fit
+go on where the last one stopped, without changing Surprise (the difference from one continuous run is
+exactly 0).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from surprise import SVD
+
+from recommend.arrays import F64
+
+STAGES = ((12, 0.05), (5, 0.05 / 3), (4, 0.005))
+"""(share of the epochs in 21sts, learning rate): found by random search on a validation window."""
+AVERAGED = 4
+"""How many of the last epochs are averaged."""
+REGULARISATION = 0.015
+INIT_STD_DEV = 0.05
+
+
+class _Carried(np.random.RandomState):
+    """Gives Surprise the factors of the stage before where it asks for random ones."""
+
+    def __init__(self, *factors: F64) -> None:
+        super().__init__(0)
+        self._factors = list(factors)
+
+    def normal(self, *_: Any, **__: Any) -> Any:
+        """The next matrix, in the order that Surprise asks: profiles, items."""
+        return self._factors.pop(0)
+
+
+def fit_svd(trainset: Any, *, factors: int, epochs: int, seed: int) -> tuple[F64, F64]:
+    """Factors of profiles and items, float64[rows, factors], after ``epochs`` epochs in three stages."""
+    rng = np.random.RandomState(seed)
+    profiles = rng.normal(0, INIT_STD_DEV, (trainset.n_users, factors))
+    items = rng.normal(0, INIT_STD_DEV, (trainset.n_items, factors))
+    steps = schedule(epochs)
+    sums, averaged = (np.zeros_like(profiles), np.zeros_like(items)), 0
+    for number, (count, rate) in enumerate(steps):
+        algorithm = SVD(
+            n_factors=factors,
+            n_epochs=count,
+            biased=False,
+            lr_all=rate,
+            reg_all=REGULARISATION,
+            random_state=_Carried(profiles, items),
+        ).fit(trainset)
+        profiles, items = algorithm.pu, algorithm.qi
+        if number >= len(steps) - AVERAGED:
+            sums = (sums[0] + profiles, sums[1] + items)
+            averaged += 1
+    return sums[0] / averaged, sums[1] / averaged
+
+
+def schedule(epochs: int) -> list[tuple[int, float]]:
+    """(epochs, learning rate) of each fit; the epochs to be averaged are fits of one epoch each."""
+    total = sum(share for share, _ in STAGES)
+    ends = [round(epochs * sum(share for share, _ in STAGES[: k + 1]) / total) for k in range(len(STAGES))]
+    rates = [rate for k, (_, rate) in enumerate(STAGES) for _ in range(ends[k] - (ends[k - 1] if k else 0))]
+    single = max(0, epochs - AVERAGED)
+    steps: list[tuple[int, float]] = []
+    for epoch, rate in enumerate(rates):
+        if steps and epoch < single and steps[-1][1] == rate:
+            steps[-1] = (steps[-1][0] + 1, rate)
+        else:
+            steps.append((1, rate))
+    return steps

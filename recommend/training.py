@@ -1,0 +1,93 @@
+"""Training: interactions to ratings, ratings to a fitted Surprise algorithm, that to plain arrays."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mailwright.errors import DataError
+from mailwright.model.workspace import RecommendSpec
+from recommend.algorithms import fit_algorithm
+from recommend.arrays import I64, NEVER, flat
+from recommend.model import Model, ModelInfo
+from recommend.neighbours import find_neighbours
+from recommend.ratings import Events, gather_pairs, read_events
+from recommend.storage import model_arrays, model_fingerprint
+
+Progress = Callable[[int, int], None]
+"""``progress(done, total)``."""
+
+
+def train(
+    interactions: pa.Table,
+    items: pa.Table,
+    spec: RecommendSpec,
+    *,
+    now: datetime,
+    seed: int,
+    progress: Progress | None = None,
+) -> Model:
+    """A model of who likes what, learned from the interactions up to ``now``.
+
+    The same interactions, items, spec, now and seed give the same model, to the last bit, in any process.
+    Interactions that cannot be used are dropped and counted in ``Model.info.dropped``. With no usable
+    interaction at all the model knows nobody, and recommendations come from the tiers below it. Raises
+    DataError when the catalogue is empty.
+    """
+    began = time.perf_counter()
+    if not items.num_rows:
+        raise DataError("the catalogue is empty: there is nothing to recommend", fix="check the items file")
+    events = read_events(interactions, items["item_id"], spec, now)
+    pairs = gather_pairs(events, items.num_rows)
+    fitted = fit_algorithm(pairs, events, items.num_rows, spec, seed=seed, progress=progress)
+    neighbours = fitted.neighbours
+    if neighbours is None:
+        neighbours = find_neighbours(pairs, items.num_rows, weights=pairs.weight)
+    info = ModelInfo(
+        trained_at=now.isoformat(),
+        algorithm=spec.algorithm,
+        parameters=_parameters(spec),
+        seed=seed,
+        profiles=len(events.profile_ids),
+        items=items.num_rows,
+        pairs=len(pairs.item),
+        dropped=events.dropped,
+        typical_strength=float(pairs.strength.mean()) if len(pairs.item) else 1.0,
+        mean=fitted.mean,
+    )
+    model = Model(
+        profile_ids=events.profile_ids,
+        item_ids=flat(items["item_id"]),
+        profile_factors=fitted.profile_factors,
+        item_factors=fitted.item_factors,
+        profile_bias=fitted.profile_bias,
+        item_bias=fitted.item_bias,
+        seen_events=np.bincount(events.profile, minlength=len(events.profile_ids)).astype(np.int64),
+        seen_last=last_event(events),
+        neighbour_start=neighbours.indptr.astype(np.int64),
+        neighbour_item=neighbours.indices.astype(np.int64),
+        neighbour_weight=neighbours.data.astype(np.float64),
+        info=info,
+        fingerprint="",
+        seconds=0.0,
+    )
+    print_ = model_fingerprint(model_arrays(model), info)
+    return replace(model, fingerprint=print_, seconds=time.perf_counter() - began)
+
+
+def last_event(events: Events) -> I64:
+    """When each profile's last usable event was, in microseconds since 1970."""
+    last = np.full(len(events.profile_ids), NEVER)
+    np.maximum.at(last, events.profile, events.at)
+    return last
+
+
+def _parameters(spec: RecommendSpec) -> dict[str, Any]:
+    names = ("algorithm", "factors", "epochs", "negatives", "weights", "half_life_days", "rating")
+    return {name: value for name, value in spec.model_dump(mode="json").items() if name in names}
