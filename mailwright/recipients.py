@@ -46,9 +46,8 @@ def admit(profiles: pa.Table, in_audience: pa.ChunkedArray, *, purpose: str | No
 
     skip(SkipReason.NOT_IN_AUDIENCE, ~_mask(in_audience))
     no_email = _mask(pc.is_null(profiles["email"]))
-    if "email_problem" in profiles.column_names:
-        skip(SkipReason.INVALID_ADDRESS, no_email & _mask(pc.is_valid(profiles["email_problem"])))
-    skip(SkipReason.NO_ADDRESS, no_email)
+    skip(SkipReason.NO_ADDRESS, no_email & _mask(pc.equal(profiles["email_problem"], "no_address")))
+    skip(SkipReason.INVALID_ADDRESS, no_email)
     skip(SkipReason.UNSUBSCRIBED, _mask(profiles["unsubscribed"]))
     if purpose is not None:
         skip(SkipReason.NO_CONSENT, ~_agreed(profiles["consent"], purpose))
@@ -73,14 +72,9 @@ def _agreed(consent: pa.ChunkedArray, purpose: str) -> Mask:
 def _duplicates(profiles: pa.Table, candidates: Mask) -> Mask:
     """The candidates whose address another candidate has too, but for the one that keeps it."""
     rows = np.flatnonzero(candidates)
-    frame = profiles.select(["profile_id", "email"]).take(rows).to_pandas()
-    frame["address"] = frame["email"].str.casefold()
-    seen = profiles["last_seen_at"].take(rows) if "last_seen_at" in profiles.column_names else None
-    frame["seen"] = seen.to_pandas() if seen is not None else 0
+    frame = profiles.select(["profile_id", "email_key", "last_seen_at"]).take(rows).to_pandas()
     frame["row"] = rows
-    ordered = frame.sort_values(
-        ["seen", "profile_id"], ascending=[False, True], na_position="last", kind="stable"
-    )
+    ordered = frame.sort_values(["last_seen_at", "profile_id"], ascending=[False, True], na_position="last")
     extra = np.zeros(profiles.num_rows, dtype=bool)
-    extra[ordered.loc[ordered.duplicated("address"), "row"].to_numpy()] = True
+    extra[ordered.loc[ordered.duplicated("email_key"), "row"].to_numpy()] = True
     return extra

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,9 @@ from typing import Annotated, Any
 import orjson
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from mailwright.engine import Request
 from mailwright.errors import SourceError, UsageError
@@ -88,6 +90,12 @@ class Session:
         self.err = Console(stderr=True)
         self.stages = ShownStages(self.err)
 
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stages.close()
+
     def finish(self, data: dict[str, Any], show: Callable[[Console], None]) -> None:
         """Print the result: as JSON, or the way ``show`` draws it."""
         self.stages.close()
@@ -95,6 +103,27 @@ class Session:
             sys.stdout.write(to_json(data) + "\n")
         else:
             show(self.out)
+
+
+def key_values(title: str, data: Mapping[str, Any]) -> Table:
+    """A table of names and values; a mapping inside is shown as its own lines."""
+    table = Table(title=title, title_justify="left", show_header=False)
+    for key, value in data.items():
+        table.add_row(key.replace("_", " "), shown(value))
+    return table
+
+
+def shown(value: Any) -> str:
+    """A value as a table shows it, free of markup."""
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {shown(inner)}" for key, inner in value.items())
+    if isinstance(value, (list, tuple)):
+        return "\n".join(shown(inner) for inner in value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3g}" if value < 1 else f"{value:,.1f}"
+    return escape(str(value))
 
 
 def to_json(data: Any) -> str:

@@ -11,6 +11,7 @@ def profiles(*rows):
     columns = {
         "profile_id": pa.string(),
         "email": pa.string(),
+        "email_key": pa.string(),
         "email_problem": pa.string(),
         "unsubscribed": pa.bool_(),
         "consent": pa.list_(pa.string()),
@@ -20,13 +21,14 @@ def profiles(*rows):
 
 
 def person(profile_id, **values):
-    return {
+    row = {
         "profile_id": profile_id,
         "email": f"{profile_id}@example.com",
         "consent": ["news"],
         "unsubscribed": False,
         **values,
     }
+    return row | {"email_key": row["email"] and row["email"].lower()}
 
 
 def reasons(*rows, audience=None, purpose="news"):
@@ -40,8 +42,8 @@ def test_a_person_with_address_and_consent_is_a_recipient():
 
 def test_each_reason_is_found():
     found = reasons(
-        person("a", email=None),
-        person("b", email=None, email_problem="no @"),
+        person("a", email=None, email_problem="no_address"),
+        person("b", email=None, email_problem="no_at_sign"),
         person("c", unsubscribed=True),
         person("d", consent=["other"]),
         person("e", consent=None),

@@ -1,0 +1,94 @@
+"""``mailwright explain``: why one profile gets the mail that it gets, or none."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.tree import Tree
+
+from mailwright.cli.console import (
+    CampaignArgument,
+    JsonOption,
+    NowOption,
+    OccasionOption,
+    SeedOption,
+    Session,
+    StrictOption,
+    WorkspaceOption,
+    make_request,
+    opened,
+    shown,
+)
+from mailwright.engine import plan
+from mailwright.explain import explain_profile
+from mailwright.model.trace import Outcome, SlotTrace, Trace
+
+
+def register(app: typer.Typer) -> None:
+    app.command("explain")(explain)
+
+
+def explain(
+    campaign: CampaignArgument,
+    profile: Annotated[str, typer.Option("--profile", metavar="ID", help="The profile.")],
+    workspace: WorkspaceOption = Path(),
+    now: NowOption = None,
+    seed: SeedOption = None,
+    occasion: OccasionOption = None,
+    strict: StrictOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Say why a profile gets its mail: audience, segments, each slot's candidates, recommendations, fallbacks."""
+    with Session(json) as session:
+        request = make_request(
+            opened(workspace), campaign, now=now, seed=seed, occasion=occasion, workers=1, strict=strict
+        )
+        trace = explain_profile(plan(request, session.stages), profile)
+        session.finish(asdict(trace), lambda console: console.print(tree(trace)))
+
+
+def tree(trace: Trace) -> Tree:
+    """The trace as a tree for the terminal."""
+    head = f"[bold]{escape(trace.campaign)}[/bold] for {escape(trace.profile_id)} ({escape(trace.occasion)})"
+    root = Tree(head)
+    if trace.skip:
+        detail = f": {escape(trace.skip_detail)}" if trace.skip_detail else ""
+        root.add(f"[red]gets no mail: {escape(trace.skip)}[/red]{detail}")
+    if trace.audience is not None:
+        _outcome(root.add("audience"), trace.audience)
+    root.add("segments: " + escape(", ".join(trace.segments) or "none"))
+    for slot in trace.slots:
+        _slot(root, slot)
+    items = root.add(
+        f"{len(trace.recommendations)} recommendations {escape(trace.recommendation_note)}".rstrip()
+    )
+    for item in trace.recommendations:
+        items.add(f"{escape(item.item_id)}  {escape(item.source)} {item.score:.3g}  {escape(item.reason)}")
+    for use in trace.fallbacks:
+        root.add(
+            f"{escape(use.expression)} was missing: {escape(use.shown)!r} shown instead ({escape(use.where)})"
+        )
+    return root
+
+
+def _slot(root: Tree, slot: SlotTrace) -> None:
+    branch = root.add(
+        f"slot [bold]{escape(slot.slot)}[/bold] → {escape(slot.block or 'empty')}: {escape(slot.reason)}"
+    )
+    for candidate in slot.candidates:
+        line = branch.add(f"{escape(candidate.block)}: {candidate.verdict}, {escape(candidate.reason)}")
+        for outcome in candidate.outcomes:
+            _outcome(line, outcome)
+
+
+def _outcome(branch: Tree, outcome: Outcome) -> None:
+    verdict = {True: "holds", False: "does not hold", None: "is unknown"}[outcome.holds]
+    node = branch.add(f"{escape(outcome.rule)} {verdict}")
+    for operand in outcome.operands:
+        value = "missing" if operand.missing else shown(operand.value)
+        node.add(f"{escape(operand.expression)} = {value}")

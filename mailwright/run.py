@@ -1,0 +1,169 @@
+"""Renders a whole campaign, holds it against its gates, and sends it.
+
+Mails are rendered into a spool (one Parquet file, a row group a batch), so that the whole audience is known
+to be right before the first mail leaves, and memory does not grow with the audience.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from mailwright.engine import Plan, Request, render_plan
+from mailwright.errors import GateError
+from mailwright.gates import Figures, Gate, hold_against
+from mailwright.model.message import Address, Message
+from mailwright.progress import Progress
+from mailwright.samples import write_mail
+
+RENDERED = "rendered"
+
+
+@dataclass
+class Rendering:
+    """What came of rendering every recipient, counted as the batches go by."""
+
+    rendered: int = 0
+    skipped: Counter[str] = field(default_factory=Counter)
+    blocks: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(slot, block) → mails that show it."""
+    sources: Counter[str] = field(default_factory=Counter)
+    """Source → recommended items shown."""
+    with_fallback: int = 0
+    """Mails in which a slot rests on its last block though it has others."""
+    bytes: int = 0
+    largest: int = 0
+    """Bytes of HTML of the largest mail."""
+    largest_profile: str | None = None
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        """Count one batch of render's output."""
+        done = pc.equal(batch["status"], RENDERED)
+        self.skipped.update(batch["reason"].filter(pc.invert(done)).to_pylist())
+        mails = batch.filter(done)
+        self.rendered += mails.num_rows
+        if not mails.num_rows:
+            return
+        sizes = pc.binary_length(mails["html"])
+        self.bytes += pc.sum(sizes).as_py()
+        largest = pc.max(sizes).as_py()
+        if largest > self.largest:
+            row = pc.index(sizes, largest).as_py()
+            self.largest, self.largest_profile = largest, mails["profile_id"][row].as_py()
+
+
+def render_campaign(
+    plan: Plan, spool: Path | None, *, samples: Path | None = None, progress: Progress | None = None
+) -> Rendering:
+    """Render every recipient into the spool, and the first of each variant into ``samples``."""
+    rendering = Rendering()
+    shown: set[str] = set()
+    writer: pq.ParquetWriter | None = None
+    try:
+        for batch in render_plan(plan, progress=progress):
+            rendering.add(batch)
+            if spool is not None:
+                writer = writer or _open_spool(spool, batch.schema)
+                writer.write_batch(batch)
+            if samples is not None:
+                _write_samples(samples, batch, shown)
+    finally:
+        if writer is not None:
+            writer.close()
+    return rendering
+
+
+def _open_spool(spool: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    spool.parent.mkdir(parents=True, exist_ok=True)
+    return pq.ParquetWriter(spool, schema, compression="zstd", compression_level=1)
+
+
+def _write_samples(folder: Path, batch: pa.RecordBatch, shown: set[str]) -> None:
+    for row in range(batch.num_rows):
+        variant = batch["variant"][row].as_py()
+        if batch["status"][row].as_py() == RENDERED and variant not in shown:
+            shown.add(variant)
+            write_mail(folder, batch.slice(row, 1).to_pylist()[0])
+
+
+def spooled_messages(request: Request, spool: Path) -> Iterator[Message]:
+    """The rendered mails of a spool as messages, in order, one batch in memory at a time."""
+    with closing(pq.ParquetFile(spool)) as file:
+        for batch in file.iter_batches(batch_size=512):
+            yield from messages_of(request, batch)
+
+
+def messages_of(request: Request, batch: pa.RecordBatch) -> Iterator[Message]:
+    """What the rows of one batch of render's output are to an adapter."""
+    sender = request.spec.sender or request.workspace.spec.sender
+    reply_to = Address(sender.reply_to) if sender.reply_to else None
+    for row in batch.filter(pc.equal(batch["status"], RENDERED)).to_pylist():
+        yield Message(
+            message_id=row["message_id"],
+            profile_id=row["profile_id"],
+            campaign=request.campaign,
+            occasion=request.occasion,
+            sender=Address(sender.email, sender.name),
+            to=Address(row["email"]),
+            subject=row["subject"],
+            preheader=row["preheader"],
+            html=row["html"],
+            text=row["text"],
+            reply_to=reply_to,
+            headers=dict(row["headers"]),
+            variant=row["variant"],
+            trace=row["trace"],
+        )
+
+
+def figures(plan: Plan, rendering: Rendering) -> Figures:
+    """What the gates look at."""
+    return Figures(
+        eligible=int(plan.admission.admitted.sum()),
+        rendered=rendering.rendered,
+        with_fallback=rendering.with_fallback,
+        largest_bytes=rendering.largest,
+        blocks=sum(len(candidates) for candidates in plan.compiled.slots.values()),
+        blocks_shown=len(rendering.blocks),
+    )
+
+
+def refuse_broken(gates: Iterable[Gate]) -> None:
+    """Raise GateError when a gate is broken, naming every one."""
+    broken = [str(gate) for gate in gates if not gate.holds]
+    if broken:
+        raise GateError(
+            "nothing was sent: " + "; ".join(broken),
+            fix="mend what the gate found, or change the gate in the campaign's file",
+        )
+
+
+def report(plan: Plan, rendering: Rendering, sent: int, seconds: dict[str, float]) -> dict[str, Any]:
+    """The result of a run as ``--json`` prints it: ``profiles = rendered + sum(skipped)``."""
+    skipped = Counter(plan.admission.skipped) + rendering.skipped
+    return {
+        "campaign": plan.request.campaign,
+        "occasion": plan.request.occasion,
+        "now": plan.request.now.isoformat(),
+        "profiles": plan.everyone.num_rows,
+        "eligible": int(plan.admission.admitted.sum()),
+        "rendered": rendering.rendered,
+        "skipped": dict(skipped),
+        "sent": sent,
+        "variants": len(plan.choices.variants),
+        "segments": dict(plan.segmentation.sizes),
+        "recommendation_sources": dict(rendering.sources.most_common()),
+        "bytes": rendering.bytes,
+        "largest": {"bytes": rendering.largest, "profile_id": rendering.largest_profile},
+        "fingerprint": plan.fingerprint,
+        "notes": list(plan.notes),
+        "seconds": seconds,
+    }

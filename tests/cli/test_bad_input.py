@@ -1,0 +1,150 @@
+"""Whatever is wrong with a workspace is one clear message with its place, never a traceback."""
+
+import pytest
+
+from tests.cli.conftest import NOW
+
+BLOCK = "---\nslot: {slot}\n---\n<mj-section><mj-column><mj-text>Hi</mj-text></mj-column></mj-section>\n"
+
+# name: (file, text to find or None for a new file, replacement, words that the message must hold)
+WRONG = {
+    "a missing data file": ("mailwright.yaml", "data/items.csv", "data/itmes.csv", ["itmes.csv"]),
+    "an unknown column in a mapping": (
+        "mailwright.yaml",
+        "{ path: data/items.csv }",
+        "{ path: data/items.csv, columns: { nme: title } }",
+        ["nme"],
+    ),
+    "a required column that is absent": (
+        "data/items.csv",
+        "item_id,title",
+        "item_id,titel",
+        ["title", "items.csv"],
+    ),
+    "YAML that does not parse": ("segments.yaml", "loyal:", "loyal: [", ["segments.yaml:"]),
+    "an unknown key": (
+        "campaigns/newsletter.yaml",
+        "subject:",
+        "subjct:",
+        ["newsletter.yaml:3:1", "'subject'"],
+    ),
+    "a wrong type": (
+        "campaigns/newsletter.yaml",
+        "max_skipped: 0.5",
+        "max_skipped: many",
+        ["newsletter.yaml:8:16"],
+    ),
+    "an unknown template": (
+        "campaigns/newsletter.yaml",
+        "template: newsletter",
+        "template: newslettr",
+        ["newsletter.yaml:1:11", "'newsletter'"],
+    ),
+    "an unknown attribute in a rule": (
+        "segments.yaml",
+        "purchases >= 3",
+        "purchasess >= 3",
+        ["segments.yaml:3:9", "purchases"],
+    ),
+    "a rule of the wrong type": (
+        "segments.yaml",
+        "purchases >= 3",
+        "purchases >= 'many'",
+        ["segments.yaml:3"],
+    ),
+    "a rule that is not a rule": ("segments.yaml", "purchases >= 3", "purchases >= >", ["segments.yaml:3"]),
+    "an unknown segment": (
+        "campaigns/newsletter.yaml",
+        "audience: purchases >= 0",
+        "audience: segment('loyl')",
+        ["newsletter.yaml:2", "loyal"],
+    ),
+    "an unknown parent": (
+        "segments.yaml",
+        "min_size: 1\nnew",
+        "parent: lyal\nnew",
+        ["segments.yaml:5", "'loyal'"],
+    ),
+    "a block of no slot": (
+        "blocks/x.mjml",
+        None,
+        "---\npriority: 3\n---\n<mj-section></mj-section>\n",
+        ["blocks/x.mjml", "slot"],
+    ),
+    "front matter with no end": ("blocks/x.mjml", None, "---\nslot: hero\n", ["blocks/x.mjml"]),
+    "an unknown name in a subject": (
+        "campaigns/newsletter.yaml",
+        "{{ first_name |",
+        "{{ frst_name |",
+        ["newsletter.yaml:3", "first_name"],
+    ),
+    "Jinja that does not parse": (
+        "campaigns/newsletter.yaml",
+        "fallback('Hello') }}",
+        "fallback('Hello' }}",
+        ["newsletter.yaml:3"],
+    ),
+    "a template whose slot no block fills": (
+        "templates/mine/template.mjml",
+        None,
+        '<mjml><mj-body>{% slot "nowhere" %}</mj-body></mjml>',
+        ["nowhere", "template.mjml"],
+    ),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_file_is_one_message_with_its_place(cli, starter, case):
+    name, old, new, words = WRONG[case]
+    path = starter / name
+    if old is None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(new)
+        if "mine" in name:
+            campaign = starter / "campaigns" / "newsletter.yaml"
+            campaign.write_text(campaign.read_text().replace("template: newsletter", "template: mine"))
+    else:
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new, 1))
+    result = cli("run", "newsletter", "--workspace", starter, "--now", NOW)
+    assert result.code == 1, result.out
+    for word in words:
+        assert word in result.err
+    assert "Traceback" not in result.err
+    assert "fault of Mailwright" not in result.err
+    assert result.data["error"]
+    assert not list(starter.rglob("*.eml"))
+
+
+def test_no_workspace_and_no_such_campaign_are_wrong_use(cli, starter, tmp_path):
+    assert cli("run", "newsletter", "--workspace", tmp_path).code == 2
+    result = cli("run", "newslettr", "--workspace", starter)
+    assert result.code == 2
+    assert "'newsletter'" in result.err
+
+
+def test_init_overwrites_nothing(cli, starter):
+    before = (starter / "mailwright.yaml").read_bytes()
+    assert cli("init", starter).code == 2
+    assert (starter / "mailwright.yaml").read_bytes() == before
+
+
+def test_bad_rows_are_counted_listed_and_an_error_when_strict(cli, starter):
+    profiles = starter / "data" / "profiles.csv"
+    profiles.write_text(
+        profiles.read_text()
+        + "p1,twice@example.com,en,newsletter,Twice,GB,1\np8,not an address,en,newsletter,X,GB,1\n"
+    )
+    config = starter / "mailwright.yaml"
+    config.write_text(config.read_text().replace("data:\n", "data:\n  max_reject_rate: 0.5\n"))
+    data = cli("run", "newsletter", "--workspace", starter, "--now", NOW, "--dry-run").data
+    assert data["profiles"] == 7
+    assert data["skipped"] == {"invalid_address": 1, "no_consent": 1}
+    listed = "".join(path.read_text() for path in (starter / ".mailwright" / "rejects").iterdir())
+    assert "p8" in listed or "not an address" not in listed
+    assert cli("run", "newsletter", "--workspace", starter, "--now", NOW, "--dry-run", "--strict").code == 1
+
+
+def test_a_clock_that_is_no_time_is_wrong_use(cli, starter):
+    assert cli("run", "newsletter", "--workspace", starter, "--now", "noon").code == 2
