@@ -1,0 +1,18 @@
+"""What one profile has beside its attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from rules.events import NO_EVENTS, EventView
+
+
+@dataclass(frozen=True, slots=True)
+class RuleContext:
+    """The clock of the run (aware), the segments that the profile is in, and its events."""
+
+    now: datetime
+    segments: Container[str] = field(default_factory=frozenset)
+    events: EventView = NO_EVENTS
