@@ -1,0 +1,1 @@
+"""One module an ESP; each holds one class and names it ADAPTER. Nothing else registers it."""

@@ -1,0 +1,174 @@
+"""What every HTTP adapter shares: one pooled client, and the reading of an answer as accepted or not."""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+import httpx
+import orjson
+
+from mailwright.errors import SendError
+from mailwright.model.message import Message, Receipt, Status
+from send.adapter import Call, Capabilities, Halted, NoAnswer, Payload, Refused, Settings, TryLater
+from send.address import check_header
+from send.event import BadSignature, Event, WebhookRequest
+
+USER_AGENT = "Mailwright/0.1"
+
+
+class HttpAdapter(ABC):
+    """An adapter whose ESP speaks HTTP. A subclass says what is in a request and what an answer means."""
+
+    name: ClassVar[str]
+    capabilities: ClassVar[Capabilities]
+    base_url: ClassVar[str]
+    credentials: ClassVar[Mapping[str, str]]
+    """Credential → what it is, for the error when it is missing."""
+    webhook_credentials: ClassVar[tuple[str, ...]] = ()
+    """Those that only webhooks need, and that may be absent from a machine that only sends."""
+    options: ClassVar[Mapping[str, Any]] = {}
+    """Option → its default."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._client: httpx.AsyncClient | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # ── what a subclass says ──
+
+    @abstractmethod
+    def part(self, message: Message) -> bytes: ...
+
+    def shared(self, message: Message) -> bytes:
+        raise SendError(f"{self.name} has no grouped calls")
+
+    def member(self, message: Message) -> bytes:
+        raise SendError(f"{self.name} has no grouped calls")
+
+    @abstractmethod
+    def assemble(self, shared: bytes | None, parts: Sequence[bytes]) -> Payload: ...
+
+    @abstractmethod
+    def headers(self, call: Call) -> dict[str, str]:
+        """The credentials and the idempotency key, as this ESP takes them."""
+
+    @abstractmethod
+    def receipts(self, call: Call, body: Any) -> list[Receipt]:
+        """One receipt a message, from the JSON of a 2xx answer. KeyError, TypeError …: not understood."""
+
+    def webhook(self, request: WebhookRequest) -> list[Event]:
+        raise BadSignature(f"{self.name} sends no webhooks that Mailwright reads")
+
+    # ── what all share ──
+
+    async def send(self, call: Call) -> tuple[Receipt, ...]:
+        request = httpx.Request(
+            "POST",
+            self.settings.base_url + call.payload.endpoint,
+            headers={
+                "Content-Type": call.payload.content_type,
+                "User-Agent": USER_AGENT,
+                **self.headers(call),
+            },
+            content=call.payload.content,
+        )
+        try:
+            response = await self._open().send(request)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+            raise TryLater(f"{self.name} could not be reached: {_said(error)}") from error
+        except httpx.HTTPError as error:
+            raise NoAnswer(f"{self.name} gave no answer: {_said(error)}") from error
+        return self.read(call, response.status_code, response.headers, response.content)
+
+    def read(
+        self, call: Call, status: int, headers: Mapping[str, str], content: bytes
+    ) -> tuple[Receipt, ...]:
+        """What an answer means. An answer that cannot be read never counts as either yes or no."""
+        body = _json(content)
+        if 200 <= status < 300:
+            try:
+                found = {receipt.message_id: receipt for receipt in self.receipts(call, body)}
+                return tuple(found[message_id] for message_id in call.message_ids)
+            except (KeyError, TypeError, IndexError, ValueError, AttributeError) as error:
+                raise NoAnswer(f"{self.name} answered {status} with a body that cannot be read") from error
+        said = f"{self.name} answered {status}: {self.complaint(body, content)}"
+        if status in self.capabilities.refused_statuses or (status == 500 and self.is_own_error(body)):
+            after = retry_after(headers, time.time())
+            raise TryLater(said, after_s=after, throttled=status in (420, 429) or after is not None)
+        if status in (401, 403):
+            raise Halted(said)
+        if 400 <= status < 500 and status not in (408, 425):
+            raise Refused(said)
+        raise NoAnswer(said)
+
+    def is_own_error(self, body: Any) -> bool:
+        """Whether the body is the platform's own error document, by which the application itself says that
+        it failed; a gateway's page says nothing of what became of the call behind it."""
+        return isinstance(body, dict) and any(key in body for key in ("errors", "error", "message"))
+
+    def complaint(self, body: Any, content: bytes) -> str:
+        """The ESP's own words, at most 300 characters, on one line."""
+        text = orjson.dumps(body).decode() if body is not None else content.decode("utf-8", "replace")
+        return " ".join(text.split())[:300]
+
+    async def aclose(self) -> None:
+        if self._client is not None and self._loop is asyncio.get_running_loop():
+            await self._client.aclose()
+        self._client = None
+
+    def _open(self) -> httpx.AsyncClient:
+        """The client of the running loop: sockets do not survive the loop that they were opened on."""
+        loop = asyncio.get_running_loop()
+        if self._client is None or self._loop is not loop:
+            self._loop = loop
+            self._client = httpx.AsyncClient(
+                timeout=httpx.Timeout(self.settings.options.get("timeout_s", 30.0)),
+                limits=httpx.Limits(max_connections=256, max_keepalive_connections=256),
+                follow_redirects=False,
+            )
+        return self._client
+
+
+def accepted(message_id: str, esp_id: str | None = None) -> Receipt:
+    return Receipt(message_id, Status.ACCEPTED, esp_id)
+
+
+def rejected(message_id: str, detail: str) -> Receipt:
+    return Receipt(message_id, Status.REJECTED, None, " ".join(detail.split())[:300])
+
+
+def checked_headers(message: Message) -> dict[str, str]:
+    """The message's own headers, each fit to stand in a mail."""
+    for name, value in message.headers.items():
+        check_header(name, value)
+    return dict(message.headers)
+
+
+def retry_after(headers: Mapping[str, str], now: float) -> float | None:
+    """Seconds to wait, from Retry-After (RFC 9110: seconds or a date) or a rate limit's reset."""
+    if value := headers.get("retry-after"):
+        if value.strip().isdigit():
+            return float(value)
+        if (parsed := email.utils.parsedate_tz(value)) is not None:
+            return max(0.0, email.utils.mktime_tz(parsed) - now)
+    for name in ("x-ratelimit-reset", "ratelimit-reset", "x-sib-ratelimit-reset"):
+        if (value := headers.get(name, "")).isdigit():
+            # Platforms give either an instant or a number of seconds.
+            return max(0.0, float(value) - now) if float(value) > 1e9 else float(value)
+    return None
+
+
+def _json(content: bytes) -> Any:
+    try:
+        return orjson.loads(content) if content else None
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__} {error}".strip()[:200]

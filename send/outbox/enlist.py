@@ -1,0 +1,124 @@
+"""Intent: messages are recorded, with all that their call will need, before any call is made."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from mailwright.model.message import Message, SkipReason, Status
+from send.outbox.database import Database
+from send.outbox.schema import bodies, messages
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A message as the outbox keeps it. ``part`` is None when it is refused or skipped from the start."""
+
+    message: Message
+    part: bytes | None
+    body: tuple[str, bytes] | None = None
+    """Id and content of the shared body of a grouped call."""
+    skip: str | None = None
+    refused: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Enlisted:
+    """What became of the messages of one batch: how many are new, and the standing of those that were not."""
+
+    new: int
+    known: Counter[tuple[str, str | None]]
+    """(status, reason) → count, of messages recorded before."""
+    unsendable: Counter[str | None]
+    """Reason → count of new messages that will never be sent; None: this ESP cannot take them."""
+
+
+def enlist(
+    db: Database,
+    entries: Sequence[Entry],
+    *,
+    adapter: str,
+    purpose: str | None,
+    hash_address: Any,
+    now: float,
+) -> Enlisted:
+    """Records the messages that are not there yet; in one transaction.
+
+    One that was skipped before is weighed again: its reason may be gone, and it was never sent.
+    """
+    rows = {e.message.message_id: _row(e, adapter, purpose, hash_address, now) for e in entries}
+    with db.write() as connection:
+        found = connection.execute(
+            sa.select(messages.c.message_id, messages.c.status, messages.c.reason).where(
+                messages.c.message_id.in_(list(rows))
+            )
+        ).all()
+        again = [
+            row.message_id
+            for row in found
+            if row.status == Status.SKIPPED and row.reason != SkipReason.STOPPED
+        ]
+        if again:
+            connection.execute(
+                sa.delete(messages).where(
+                    messages.c.message_id.in_(again), messages.c.status == Status.SKIPPED
+                )
+            )
+        known = {row.message_id: (row.status, row.reason) for row in found if row.message_id not in again}
+        new = [row for message_id, row in rows.items() if message_id not in known]
+        db.insert_new(
+            connection,
+            bodies,
+            [
+                {"body_id": i, "content": compress(c), "content_bytes": len(c)}
+                for i, c in {e.body for e in entries if e.body is not None}
+            ],
+        )
+        db.insert_new(connection, messages, new)
+    dead = Counter(row["reason"] for row in new if row["status"] != Status.PENDING)
+    return Enlisted(len(new), Counter(known.values()), dead)
+
+
+def _row(entry: Entry, adapter: str, purpose: str | None, hash_address: Any, now: float) -> dict[str, Any]:
+    message = entry.message
+    status = Status.PENDING
+    if entry.skip is not None:
+        status = Status.SKIPPED
+    elif entry.refused is not None:
+        status = Status.REJECTED
+    return {
+        "message_id": message.message_id,
+        "adapter": adapter,
+        "campaign": message.campaign,
+        "occasion": message.occasion,
+        "profile_id": message.profile_id,
+        "address": message.to.email,
+        "address_hash": hash_address(message.to.email),
+        "purpose": purpose,
+        "timezone": message.timezone,
+        "body_id": entry.body[0] if entry.body is not None else None,
+        "part": compress(entry.part) if entry.part is not None else None,
+        "part_bytes": len(entry.part or b""),
+        "status": status,
+        "reason": entry.skip,
+        "detail": entry.refused or "",
+        "due_at": now,
+        "attempts": 0,
+    }
+
+
+def compress(content: bytes) -> bytes:
+    packed: bytes = pa.compress(content, codec="zstd", asbytes=True)
+    return packed
+
+
+def decompress(content: bytes, size: int) -> bytes:
+    if not size:
+        return b""
+    plain: bytes = pa.decompress(content, decompressed_size=size, codec="zstd", asbytes=True)
+    return plain

@@ -1,0 +1,81 @@
+"""Makes of a message what the outbox keeps: its part of a call, alone or as a member of a group."""
+
+from __future__ import annotations
+
+from mailwright.errors import SendError
+from mailwright.model.identity import fingerprint
+from mailwright.model.message import Message, Skeleton, SkipReason
+from send.adapter import Adapter
+from send.address import BadAddress
+from send.outbox.enlist import Entry
+from send.policy import DeliveryPolicy
+
+
+class Preparer:
+    """Prepares messages for one adapter, and remembers the bodies that it has already made."""
+
+    def __init__(self, adapter: Adapter, policy: DeliveryPolicy) -> None:
+        self._adapter, self._policy = adapter, policy
+        self._bodies: dict[str, bytes] = {}
+
+    def prepare(self, message: Message) -> Entry:
+        """The entry; a message that this ESP can never take is refused or skipped with the reason."""
+        if self._policy.holdout is not None and self._policy.holdout(message.profile_id):
+            return Entry(message, None, skip=SkipReason.HOLDOUT)
+        limits = self._adapter.capabilities
+        try:
+            self._refuse_live_syntax(message)
+            if grouped := self._grouped(message):
+                return grouped
+            part = self._adapter.part(message)
+        except BadAddress as error:
+            return Entry(message, None, skip=SkipReason.INVALID_ADDRESS, refused=error.what)
+        except SendError as error:
+            return Entry(message, None, refused=error.what)
+        most = min(limits.max_message_bytes or limits.max_bytes, limits.max_bytes - 512)
+        if len(part) > most:
+            return Entry(message, None, refused=f"{len(part)} bytes are more than {most}, the most per mail")
+        return Entry(message, part)
+
+    def _refuse_live_syntax(self, message: Message) -> None:
+        html = message.html.decode("ascii", "replace")
+        for live in self._adapter.capabilities.live_syntax:
+            if live in html or live in message.text or live in message.subject:
+                raise SendError(f"the mail holds {live!r}, which {self._adapter.name} would evaluate")
+
+    def _grouped(self, message: Message) -> Entry | None:
+        """The message as a member of a group, when the ESP can and nothing is lost by it."""
+        limits = self._adapter.capabilities
+        if not (self._policy.group and limits.max_grouped and message.skeleton is not None):
+            return None
+        if message.headers and not limits.grouped_headers:
+            return None
+        if not same_mail(message, message.skeleton):
+            return None
+        member = self._adapter.member(message)
+        if limits.max_values_bytes is not None and len(member) > limits.max_values_bytes:
+            return None
+        body_id = fingerprint(
+            "body",
+            self._adapter.name,
+            message.skeleton.fingerprint,
+            message.campaign,
+            [message.sender.email, message.sender.name],
+            [message.reply_to.email, message.reply_to.name] if message.reply_to else None,
+        )
+        if body_id not in self._bodies:
+            self._bodies[body_id] = self._adapter.shared(message)
+        return Entry(message, member, body=(body_id, self._bodies[body_id]))
+
+
+def same_mail(message: Message, skeleton: Skeleton) -> bool:
+    """Whether skeleton and leaves, put together, are the rendered mail byte for byte."""
+    leaves = message.leaves
+    try:
+        return (
+            Skeleton.fill(skeleton.html, leaves).encode("ascii") == message.html
+            and Skeleton.fill(skeleton.text, leaves) == message.text
+            and Skeleton.fill(skeleton.subject, leaves) == message.subject
+        )
+    except (IndexError, UnicodeEncodeError):
+        return False

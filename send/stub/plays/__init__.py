@@ -1,0 +1,1 @@
+"""One module a platform; each names its ``PLAY``. Nothing else registers it."""
