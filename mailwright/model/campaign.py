@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import Field
 
+from mailwright.model.experiment import ExperimentSpec, HoldoutSpec
 from mailwright.model.spec import Spec
 
 
@@ -68,3 +69,6 @@ class CampaignSpec(Spec):
     recommendations: CampaignRecommendations = CampaignRecommendations()
     values: dict[str, Any] = Field(default_factory=dict)
     """Constants of this campaign, read in templates as ``campaign.values.…``."""
+    experiments: dict[str, ExperimentSpec] = Field(default_factory=dict)
+    holdout: HoldoutSpec | None = None
+    """Of those who would get this campaign, the share that does not."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from mailwright.model.experiment import ExperimentSpec, HoldoutSpec
 from mailwright.model.spec import Spec
 
 
@@ -21,3 +22,6 @@ class TriggerSpec(Spec):
     unless: tuple[str, ...] = ()
     once_per: str | None = None
     description: str = Field(default="")
+    experiments: dict[str, ExperimentSpec] = Field(default_factory=dict)
+    """Beside those of the campaign."""
+    holdout: HoldoutSpec | None = None

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from mailwright.model.campaign import Sender
+from mailwright.model.experiment import HoldoutSpec
 from mailwright.model.schema import Schema
 from mailwright.model.spec import Spec
 
@@ -118,6 +119,10 @@ class WorkspaceSpec(Spec):
     inliner: Literal["premailer", "css-inline"] = "premailer"
     recommend: RecommendSpec = RecommendSpec()
     esp: EspSpec = EspSpec()
+    store: str | None = None
+    """SQLAlchemy address of the outbox; None: a SQLite file in ``.mailwright``."""
+    holdout: HoldoutSpec | None = None
+    """Profiles that get no mail at all, of any campaign or trigger: the global holdout."""
     seed: int = 0
     clock: datetime | None = None
     """A fixed "now" for examples and tests; a real workspace leaves it out."""
