@@ -9,7 +9,8 @@ from typing import Literal
 from sqlglot import exp
 
 from mailwright.errors import did_you_mean
-from rules.check import Scope, check, condition, fit, unify, written
+from rules.check import Scope, check, condition, written
+from rules.fit import fit, unify
 from rules.functions import Form, functions
 from rules.functions.form import ANY_LIST, ELEMENT, ZONE
 from rules.functions.zones import known_zones
@@ -33,11 +34,8 @@ def call(tree: exp.Anonymous, scope: Scope) -> Node:
         if fitted is not None:
             _check_zones(form, fitted, tree, scope)
             return Call(name=name, form=form, args=fitted, kind=form.result)
-    forms = " or ".join(
-        f"{name}({', '.join(param.name for param in form.params)})" for form in function.forms
-    )
     given = ", ".join(str(arg.kind) for arg in args)
-    scope.fail(tree, f"{name} cannot take ({given})", f"write {forms}")
+    return scope.fail(tree, f"{name} cannot take ({given})", f"write {function.usage}")
 
 
 def _arguments(form: Form, args: list[Node]) -> tuple[Node, ...] | None:
@@ -58,19 +56,23 @@ def _arguments(form: Form, args: list[Node]) -> tuple[Node, ...] | None:
     return tuple(fitted)
 
 
-def _check_zones(form: Form, args: tuple[Node, ...], tree: exp.Expression, scope: Scope) -> None:
+def _check_zones(form: Form, args: tuple[Node, ...], tree: exp.Expr, scope: Scope) -> None:
     for param, arg in zip(form.params, args, strict=True):
         if param == ZONE and isinstance(arg, Const) and arg.value not in known_zones():
             scope.fail(tree, f"unknown time zone {arg.value!r}", did_you_mean(str(arg.value), known_zones()))
 
 
-def _text(tree: exp.Expression | None, scope: Scope, whole: exp.Expression, what: str) -> str:
+def _text(tree: exp.Expr | None, scope: Scope, whole: exp.Expr, what: str) -> str:
     if not isinstance(tree, exp.Literal) or not tree.is_string:
         scope.fail(whole, f"{written(whole)} needs {what} in quotes")
     return tree.name
 
 
-def _outside_events(tree: exp.Expression, scope: Scope) -> None:
+def _only_text(tree: exp.Anonymous, scope: Scope, what: str) -> str:
+    return _text(tree.expressions[0] if len(tree.expressions) == 1 else None, scope, tree, what)
+
+
+def _outside_events(tree: exp.Expr, scope: Scope) -> None:
     if scope.event is not None:
         scope.fail(tree, f"{written(tree)} cannot stand among the conditions on an event")
 
@@ -89,8 +91,7 @@ def _segment(tree: exp.Anonymous, scope: Scope) -> Node:
 
 def _bucket(tree: exp.Anonymous, scope: Scope) -> Node:
     _outside_events(tree, scope)
-    salt = _text(tree.expressions[0] if len(tree.expressions) == 1 else None, scope, tree, "one salt")
-    return Bucket(salt=salt, kind=NUMBER)
+    return Bucket(salt=_only_text(tree, scope, "one salt"), kind=NUMBER)
 
 
 def _now(tree: exp.Anonymous, scope: Scope) -> Node:
@@ -136,22 +137,22 @@ def _events(how: Literal["count", "sum", "last"]) -> Callable[[exp.Anonymous, Sc
     return events
 
 
-def _field(tree: exp.Expression | None, scope: Scope, whole: exp.Expression) -> Attr:
+def _field(tree: exp.Expr | None, scope: Scope, whole: exp.Expr) -> Attr:
     node = check(tree, scope) if isinstance(tree, exp.Column) else None
     if not isinstance(node, Attr):
         scope.fail(
             whole, "sum_events needs a field", "write sum_events('order_completed', amount, '30 days')"
         )
     if node.kind not in (INTEGER, NUMBER):
-        scope.fail(whole, f"{node.text} is a {node.kind} and cannot be summed")
+        scope.fail(whole, f"{node.text} is {node.kind.a} and cannot be summed")
     return node
 
 
-def _may_be_window(tree: exp.Expression) -> bool:
+def _may_be_window(tree: exp.Expr) -> bool:
     return isinstance(tree, exp.Interval) or (isinstance(tree, exp.Literal) and tree.is_string)
 
 
-def _window(tree: exp.Expression, scope: Scope) -> Interval:
+def _window(tree: exp.Expr, scope: Scope) -> Interval:
     said = tree.name
     if isinstance(tree, exp.Interval):
         unit = tree.args.get("unit")

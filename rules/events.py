@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -27,7 +28,7 @@ class EventView:
                 times.append(row["at"])
                 events.append(row)
         for name, (times, events) in self._by_name.items():
-            if any(later < earlier for earlier, later in zip(times, times[1:], strict=False)):
+            if any(later < earlier for earlier, later in pairwise(times)):
                 order = sorted(range(len(times)), key=times.__getitem__)
                 self._by_name[name] = ([times[i] for i in order], [events[i] for i in order])
 
@@ -67,6 +68,3 @@ def _rows(interactions: pa.Table) -> Iterator[dict[str, Any]]:
         for row in batch.to_pylist():
             if row["profile_id"] is not None:
                 yield row
-
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -17,7 +17,12 @@ class Kind:
     fields: Mapping[str, Kind] = field(default_factory=dict, hash=False)
 
     def __str__(self) -> str:
-        return f"list of {self.element}" if self.name == "list" else self.name
+        return f"list of {self.element}" if self.element is not None else self.name
+
+    @property
+    def a(self) -> str:
+        """With its article."""
+        return f"{'an' if self.name[0] in 'aeio' else 'a'} {self}"
 
 
 STRING, INTEGER, NUMBER, BOOLEAN = Kind("string"), Kind("integer"), Kind("number"), Kind("boolean")

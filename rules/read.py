@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any, ClassVar
 
-from sqlglot import exp, parser, tokens
+from sqlglot import exp, parser
 from sqlglot.dialects.dialect import Dialect
 from sqlglot.errors import SqlglotError
+from sqlglot.tokenizer_core import Token, TokenType
 
 from mailwright.errors import Location, RuleError
 
@@ -17,22 +19,22 @@ MAX_DEPTH = 24
 """Parentheses, brackets, CASEs and prefix operators inside each other. sqlglot descends about twenty Python
 frames for each, of the thousand that Python grants."""
 
-_OPEN = {tokens.TokenType.L_PAREN, tokens.TokenType.L_BRACKET, tokens.TokenType.CASE}
-_CLOSE = {tokens.TokenType.R_PAREN, tokens.TokenType.R_BRACKET, tokens.TokenType.END}
-_PREFIX = {tokens.TokenType.NOT, tokens.TokenType.DASH, tokens.TokenType.PLUS, tokens.TokenType.TILDE}
+_OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE}
+_CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END}
+_PREFIX = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE}
 
 
 class RuleDialect(Dialect):
     """SQL expressions in which every function call stays a plain call: rules bring their own functions."""
 
     class Parser(parser.Parser):
-        FUNCTIONS = {}
-        FUNCTION_PARSERS = {
+        FUNCTIONS: ClassVar[dict[str, Any]] = {}
+        FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
             name: parse for name, parse in parser.Parser.FUNCTION_PARSERS.items() if name == "CAST"
         }
 
 
-def read(text: str, at: Location) -> exp.Expression:
+def read(text: str, at: Location) -> exp.Expr:
     """The syntax tree of a rule.
 
     Raises RuleError, with the place in the file, for text that is no expression or exceeds the bounds.
@@ -59,12 +61,12 @@ def read(text: str, at: Location) -> exp.Expression:
 _SPLIT = "split it into segments and combine them with segment('…')"
 
 
-def _bound(found: list[tokens.Token], text: str, at: Location) -> None:
+def _bound(found: list[Token], text: str, at: Location) -> None:
     if len(found) > MAX_TOKENS:
         raise RuleError(f"the rule has more than {MAX_TOKENS} words and signs", at=at, fix=_SPLIT)
     depth = prefixes = 0
     for token in found:
-        if token.token_type is tokens.TokenType.SEMICOLON:
+        if token.token_type is TokenType.SEMICOLON:
             raise RuleError("a rule is one expression, without ';'", at=place(at, text, token.start))
         depth += (token.token_type in _OPEN) - (token.token_type in _CLOSE)
         prefixes = prefixes + 1 if token.token_type in _PREFIX else 0

@@ -13,6 +13,7 @@ from rules.check import Scope, condition
 from rules.closure import Closure, compile_closure
 from rules.context import RuleContext
 from rules.explain import explain
+from rules.grammar import GRAMMAR
 from rules.read import read
 from rules.tree import Attr, Events, Node, Segment, walk
 
@@ -50,7 +51,7 @@ class Rule:
         return explain(self.text, self.tree, profile, context)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _compile, (self.text, self.catalog, self.at)
+        return checked, (self.text, self.catalog, self.at)
 
 
 def compile_rule(text: str, catalog: RuleCatalog, *, at: Location) -> Rule:
@@ -60,7 +61,12 @@ def compile_rule(text: str, catalog: RuleCatalog, *, at: Location) -> Rule:
     too long or deep, unknown attributes, segments, events and functions, kinds that do not fit, and rules
     that can never hold or always do.
     """
-    scope = Scope(catalog, text, at)
+    return checked(text, catalog, at)
+
+
+def checked(text: str, catalog: RuleCatalog, at: Location) -> Rule:
+    """The rule that ``text`` says, be it satisfiable or not."""
+    scope = Scope(catalog, text, at, GRAMMAR)
     tree = condition(read(text, at), scope)
     nodes = list(walk(tree))
     return Rule(
@@ -73,7 +79,3 @@ def compile_rule(text: str, catalog: RuleCatalog, *, at: Location) -> Rule:
         tree=tree,
         _closure=compile_closure(tree),
     )
-
-
-def _compile(text: str, catalog: RuleCatalog, at: Location) -> Rule:
-    return compile_rule(text, catalog, at=at)

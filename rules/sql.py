@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Any
 
 from rules.dialects import phrase, quote, translate
+from rules.functions.zones import known_zones
 from rules.kind import INTEGER, NUMBER, Kind
 from rules.tree import (
     ONE,
@@ -171,7 +172,14 @@ def _case(writer: Writer, node: Case) -> str:
 def _call(writer: Writer, node: Call) -> str:
     templates = node.form.sql
     template = templates.get(writer.dialect) or translate(templates["duckdb"], writer.dialect)
-    return "(" + template.format(*(writer.write(arg) for arg in node.args), now=writer.now) + ")"
+    args = [writer.write(arg) for arg in node.args]
+    zones = (
+        ", ".join(quote(writer.dialect, zone) for zone in sorted(known_zones())) if _ZONES in template else ""
+    )
+    return "(" + template.format(*args, now=writer.now, zones=zones) + ")"
+
+
+_ZONES = "{zones}"
 
 
 def _events(writer: Writer, node: Events) -> str:

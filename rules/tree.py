@@ -65,7 +65,7 @@ class Bucket(Node):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Events(Node):
-    """An aggregate over the profile's events named ``event`` in (now - window, now] for which ``where`` holds.
+    """An aggregate over the profile's events named ``event`` in (now - window, now] where ``where`` holds.
 
     ``count`` and ``sum`` are 0 where there are none, ``last`` (an instant) is NULL.
     """

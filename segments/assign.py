@@ -82,7 +82,8 @@ def segments_of(
     fallen_back: Iterable[str] = (),
 ) -> frozenset[str]:
     """The segments of one profile, as ``assign_segments`` would say; ``fallen_back`` is that of the last run
-    over the whole audience (one profile cannot tell how large a segment is). ``context.segments`` is not read.
+    over the whole audience (one profile cannot tell how large a segment is). ``context.segments`` is not
+    read.
     """
     inside: set[str] = set()
     here = RuleContext(now=context.now, segments=inside, events=context.events)

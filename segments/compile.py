@@ -24,7 +24,7 @@ def compile_segments(
     rules = {name: compile_rule(spec.rule, whole, at=at(name)) for name, spec in specs.items()}
     for name, spec in specs.items():
         _check_parent(name, spec, specs, at)
-    needs = {name: needed(name, specs, rules) for name in specs}
+    needs = {name: sorted(needed(name, specs, rules)) for name in sorted(specs)}
     try:
         order = list(
             TopologicalSorter({name: sorted(some) for name, some in sorted(needs.items())}).static_order()
@@ -51,9 +51,9 @@ def before_in_group(name: str, specs: Mapping[str, SegmentSpec]) -> Iterator[str
     """The segments of the same group that take their members first: higher priority, then earlier name."""
     spec = specs[name]
     for other, rival in specs.items():
-        if spec.group is not None and rival.group == spec.group:
-            if (-rival.priority, other) < (-spec.priority, name):
-                yield other
+        shared = spec.group is not None and rival.group == spec.group
+        if shared and (-rival.priority, other) < (-spec.priority, name):
+            yield other
 
 
 def _check_parent(
@@ -65,5 +65,6 @@ def _check_parent(
         what = f"segment {name!r} has an unknown parent {spec.parent!r}"
         raise ConfigError(what, at=at(name), fix=did_you_mean(spec.parent, set(specs) - {name}))
     if spec.group is not None and specs[spec.parent].group == spec.group:
-        what = f"segment {name!r} lies inside {spec.parent!r}, but a profile can be in only one of group {spec.group!r}"
-        raise ConfigError(what, at=at(name), fix="give the parent and its children different groups")
+        what = f"segment {name!r} and its parent {spec.parent!r} are both in group {spec.group!r}"
+        fix = "a profile is in only one segment of a group: give parent and child different groups"
+        raise ConfigError(what, at=at(name), fix=fix)

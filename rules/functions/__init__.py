@@ -1,7 +1,7 @@
 """The functions of the rule language, one file each (a file may hold a few that belong together).
 
-A file of this folder that has ``FUNCTIONS`` is found by itself: a new function is one new file. A function has
-one or more forms (overloads); each says what it takes, what it gives, how Python computes it, and how SQL
+A file of this folder that has ``FUNCTIONS`` is found by itself: a new function is one new file. A function
+has one or more forms (overloads); each says what it takes, what it gives, how Python computes it, and how SQL
 says it. Both get only values that are known: a NULL argument makes the result NULL. Both must agree for
 every value, which tests/rules/test_equivalence.py tries to refute.
 """

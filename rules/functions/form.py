@@ -39,3 +39,8 @@ class Function:
     name: str
     summary: str
     forms: tuple[Form, ...]
+
+    @property
+    def usage(self) -> str:
+        """How it is called: ``len(string) or len(list)``."""
+        return " or ".join(f"{self.name}({', '.join(str(p) for p in form.params)})" for form in self.forms)

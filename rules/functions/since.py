@@ -1,4 +1,4 @@
-"""``days_since`` and its kin: how long ago an instant was, as a number with a fraction."""
+"""How far apart two instants are, as a number with a fraction."""
 
 from __future__ import annotations
 
@@ -11,43 +11,38 @@ from rules.kind import NUMBER, TIMESTAMP
 _SECONDS = {"minutes": 60, "hours": 3_600, "days": 86_400}
 
 
-def microseconds(later: datetime, earlier: datetime) -> int:
-    """The exact distance of two instants."""
-    gap = later - earlier
-    return (gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds
+def _distance(seconds: int) -> Callable[[datetime, datetime], float]:
+    unit = seconds * 1e6
+
+    def distance(later: datetime, earlier: datetime) -> float:
+        gap = later - earlier
+        return float((gap.days * 86_400 + gap.seconds) * 1_000_000 + gap.microseconds) / unit
+
+    return distance
 
 
-def _since(unit: float) -> Callable[[datetime, datetime], float]:
-    def since(now: datetime, instant: datetime) -> float:
-        return float(microseconds(now, instant)) / unit
-
-    return since
+def _reverse(distance: Callable[[datetime, datetime], float]) -> Callable[[datetime, datetime], float]:
+    return lambda earlier, later: distance(later, earlier)
 
 
-def _until(unit: float) -> Callable[[datetime, datetime], float]:
-    def until(now: datetime, instant: datetime) -> float:
-        return float(microseconds(instant, now)) / unit
-
-    return until
+def _sql(later: str, earlier: str, seconds: int) -> dict[str, str]:
+    return {"duckdb": f"CAST(epoch_us({later}) - epoch_us({earlier}) AS DOUBLE) / {seconds}e6"}
 
 
-def _gap(later: str, earlier: str, seconds: int) -> dict[str, str]:
-    return {
-        "duckdb": f"CAST(epoch_us({later}) - epoch_us({earlier}) AS DOUBLE) / {seconds}e6",
-    }
+def _functions(name: str, seconds: int) -> tuple[Function, ...]:
+    distance, one, two = _distance(seconds), (TIMESTAMP,), (TIMESTAMP, TIMESTAMP)
+    since = Form(one, NUMBER, distance, _sql("{now}", "{0}", seconds), uses_now=True)
+    until = Form(one, NUMBER, _reverse(distance), _sql("{0}", "{now}", seconds), uses_now=True)
+    between = Form(two, NUMBER, _reverse(distance), _sql("{1}", "{0}", seconds))
+    return (
+        Function(
+            f"{name}_since", f"How many {name}, with a fraction, have passed since an instant.", (since,)
+        ),
+        Function(f"{name}_until", f"How many {name}, with a fraction, are left until an instant.", (until,)),
+        Function(
+            f"{name}_between", f"How many {name}, with a fraction, lie from one to the next.", (between,)
+        ),
+    )
 
 
-def _functions() -> tuple[Function, ...]:
-    made: list[Function] = []
-    for name, seconds in _SECONDS.items():
-        unit = seconds * 1e6
-        for word, compute, sql, says in (
-            ("since", _since(unit), _gap("{now}", "{0}", seconds), "have passed since an instant (or date)"),
-            ("until", _until(unit), _gap("{0}", "{now}", seconds), "are left until an instant (or date)"),
-        ):
-            form = Form((TIMESTAMP,), NUMBER, compute, sql, uses_now=True)
-            made.append(Function(f"{name}_{word}", f"How many {name}, with a fraction, {says}.", (form,)))
-    return tuple(made)
-
-
-FUNCTIONS = _functions()
+FUNCTIONS = tuple(each for name, seconds in _SECONDS.items() for each in _functions(name, seconds))

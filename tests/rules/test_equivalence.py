@@ -1,0 +1,34 @@
+"""A rule means the same over a frame as for one profile, whatever the rule and the data."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from rules import EventView, RuleContext, evaluate_rules, event_views
+from rules.rule import Rule, checked
+from tests.rules.generate import Rules, frames, interactions
+from tests.rules.schema import AT, CATALOG, NOW
+
+CONDITIONS = st.lists(Rules().condition(3), min_size=4, max_size=8)
+
+
+def one_by_one(rules: dict[str, Rule], frame: pa.Table, events: pa.Table) -> dict[str, list[bool | None]]:
+    """What the closures say, row by row."""
+    views = event_views(events)
+    results: dict[str, list[bool | None]] = {name: [] for name in rules}
+    for profile in frame.to_pylist():
+        segments = {name for name in ("vip", "new") if profile[f"segment:{name}"]}
+        context = RuleContext(NOW, segments, views.get(profile["profile_id"], EventView()))
+        for name, rule in rules.items():
+            results[name].append(rule.holds(profile, context))
+    return results
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@given(texts=CONDITIONS, frame=frames(), events=interactions())
+def test_frame_and_closure_agree(texts: list[str], frame: pa.Table, events: pa.Table) -> None:
+    rules = {f"{n}: {text}": checked(text, CATALOG, AT) for n, text in enumerate(texts)}
+    columns = evaluate_rules(rules, frame, now=NOW, interactions=events)
+    assert {name: columns[name].to_pylist() for name in rules} == one_by_one(rules, frame, events)
