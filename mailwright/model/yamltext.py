@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Sequence
@@ -16,6 +17,20 @@ from mailwright.model.spec import Spec
 
 T = TypeVar("T")
 Key = str | int
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML with the booleans of version 1.2, so that ``on:`` is a key and ``locale: [no]`` is Norwegian."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 declared by PyYAML as it is
+        first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:bool"]
+        for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:bool", re.compile("^(?:true|True|TRUE|false|False|FALSE)$"), list("tTfF")
+)
 
 
 @dataclass(frozen=True)
@@ -86,7 +101,7 @@ def parse_yaml(text: str, model: type[T] | Any, *, file: str, first_line: int = 
 
 def _compose(text: str, file: str, lines: tuple[str, ...]) -> yaml.Node | None:
     try:
-        return yaml.compose(text, Loader=yaml.SafeLoader)
+        return yaml.compose(text, Loader=_Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place: Located[None] = Located(None, file, lines, None)
@@ -99,7 +114,7 @@ def _compose(text: str, file: str, lines: tuple[str, ...]) -> yaml.Node | None:
 def _construct(root: yaml.Node | None, located: Located[Any]) -> Any:
     if root is None:
         return None
-    loader = yaml.SafeLoader("")
+    loader = _Loader("")
     try:
         return loader.construct_document(root)
     except (yaml.YAMLError, ValueError) as error:
