@@ -243,6 +243,7 @@ def make_catalogue(rng: np.random.Generator, now: datetime, *, items_per_categor
     vectors, season = [], []
     for category in CATEGORIES:
         shelf = rng.normal(0, 1, FACTORS)
+        shelf *= np.sqrt(FACTORS) / np.linalg.norm(shelf)
         months = np.arange(1, 13)
         distance = np.minimum((months - category.peak_month) % 12, (category.peak_month - months) % 12)
         tides = 1.6 * np.exp(-((distance / 2.2) ** 2))

@@ -109,20 +109,29 @@ def make_people(rng: np.random.Generator, catalogue: Catalogue, now: datetime, *
     """Each likes one to three shelves; how often they come is as unequal as in life."""
     shelves = np.array([catalogue.vectors[66 * i : 66 * (i + 1)].mean(axis=0) for i in range(len(CATEGORIES))])
     rows, vectors, since, until, offsets = [], [], [], [], []
-    visits = np.minimum(rng.lognormal(1.25, 1.0, count), 90).astype(np.int64)
-    visits[rng.random(count) < 0.07] = 0
+    visits = np.ceil(np.minimum(rng.lognormal(1.2, 0.9, count), 60)).astype(np.int64)
+    visits[rng.random(count) < 0.08] = 0
+    regulars = rng.random(count) < 0.03
+    visits[regulars] = rng.integers(60, 130, int(regulars.sum()))
     for number in range(count):
         country = COUNTRIES[int(rng.choice(len(COUNTRIES), p=[c.share for c in COUNTRIES]))]
         liked = rng.choice(len(CATEGORIES), size=int(rng.integers(1, 4)), replace=False)
         vectors.append(shelves[liked].mean(axis=0) * 1.3 + rng.normal(0, 0.35, FACTORS))
-        since.append(now - timedelta(days=float(rng.triangular(0.2, 200, 1400)), minutes=int(rng.integers(1440))))
-        gone = rng.random() < 0.28
-        until.append(now - timedelta(days=float(rng.uniform(60, 340))) if gone else now)
+        since.append(_joined(rng, now, regular=bool(regulars[number])))
+        gone = rng.random() < 0.28 and not regulars[number]
+        until.append(max(since[-1], now - timedelta(days=float(rng.uniform(40, 320)))) if gone else now)
         offsets.append(country.utc_offset)
         tags = sorted({CATEGORIES[i].tag for i in liked.tolist()})
         rows.append(_row(rng, number, country, tags, since[-1], int(visits[number])))
     _roughen(rng, rows)
     return People(rows, np.array(vectors), visits, since, until, np.array(offsets))
+
+
+def _joined(rng: np.random.Generator, now: datetime, *, regular: bool) -> datetime:
+    """When the account was opened: three in a hundred did within the week, regulars have long been there."""
+    if rng.random() < 0.03 and not regular:
+        return now - timedelta(days=float(rng.uniform(0.1, 7)))
+    return now - timedelta(days=float(rng.triangular(300 if regular else 8, 420, 1400)))
 
 
 def _row(

@@ -19,13 +19,15 @@ def make_visits(
 ) -> pa.Table:
     """The last ``count`` interactions of the year before ``now``, sorted by time, and some that cannot be.
 
-    An item is chosen in proportion to exp(taste + popularity + season); a visit is some views, a quarter of
-    them put into the cart, and in half of the visits with a cart an order of all that is in it.
+    An item is chosen in proportion to exp(taste + popularity + season); a visit is some views, three in ten
+    of them put into the cart, and in six of ten visits with a cart an order of all that is in it.
     """
     views = _views(rng, catalogue, people, now)
     events = _carts_and_orders(rng, catalogue, views)
-    events = events.sort_by([("at", "ascending"), ("profile_id", "ascending"), ("event", "ascending"), ("item_id", "ascending")])
-    events = events.slice(max(0, events.num_rows - count))
+    events = events.sort_by([(name, "ascending") for name in ("at", "profile_id", "event", "item_id")])
+    if events.num_rows < count:
+        raise ValueError(f"only {events.num_rows} interactions: raise how often people come")
+    events = events.slice(events.num_rows - count)
     return pa.concat_tables([events, _impossible(rng, events, now)])
 
 
@@ -45,7 +47,7 @@ def _views(rng: np.random.Generator, catalogue: Catalogue, people: People, now: 
         for moment in times[times < end - 120]:
             month = datetime.fromtimestamp(moment, now.tzinfo).month - 1
             chances = np.cumsum(weights * (1 + catalogue.season[month]))
-            looks = min(int(rng.geometric(0.22)), 14)
+            looks = min(int(rng.geometric(0.32)), 14)
             chosen = np.searchsorted(chances, rng.random(looks) * chances[-1])
             gaps = np.cumsum(rng.integers(15, 180, looks))
             stamps = moment + gaps
@@ -75,14 +77,13 @@ def _visit_times(rng: np.random.Generator, visits: int, first: float, last: floa
 
 
 def _carts_and_orders(rng: np.random.Generator, catalogue: Catalogue, views: dict[str, Any]) -> pa.Table:
-    added = rng.random(len(views["item"])) < 0.26
-    buying = rng.random(views["visits"]) < 0.55
+    added = rng.random(len(views["item"])) < 0.3
+    buying = rng.random(views["visits"]) < 0.6
     bought = added & buying[views["visit"]]
     quantity = np.minimum(rng.geometric(0.85, len(added)), 4)
     checkout = np.zeros(views["visits"], dtype=np.int64)
     np.maximum.at(checkout, views["visit"], views["at"] + 240)
-    channels = rng.choice(["web", "app"], p=[0.7, 0.3], size=views["visits"])
-    channels[rng.random(views["visits"]) < 0.04] = "store"
+    channels = rng.choice(["web", "app", "store"], p=[0.68, 0.28, 0.04], size=views["visits"])
     parts = [
         _events(views, catalogue, channels, "product_viewed", np.ones(len(added), bool), views["at"], quantity),
         _events(views, catalogue, channels, "product_added", added, views["at"] + 20, quantity),
