@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from email.utils import formataddr
 
@@ -15,6 +16,12 @@ _DOT_ATOM = re.compile(rf"{_ATEXT}(?:\.{_ATEXT})*")
 _UTF8_LOCAL = re.compile(r"[^\s\x00-\x20\x7f()<>\[\]:;@\\,\"]+")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]")
 _BIDI = re.compile(r"[\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+
+
+@functools.lru_cache(maxsize=50_000)
+def ascii_domain(domain: str) -> str:
+    """The domain in ASCII; an audience has far fewer domains than addresses."""
+    return idna.encode(domain, uts46=True).decode()
 
 
 class BadAddress(SendError):
@@ -36,7 +43,7 @@ def wire_email(email: str, *, smtputf8: bool = False) -> str:
         if not smtputf8:
             raise BadAddress(f"{email!r}: this ESP does not take an address that is not ASCII before the @")
     try:
-        domain = idna.encode(domain, uts46=True).decode()
+        domain = ascii_domain(domain)
     except idna.IDNAError as error:
         raise BadAddress(f"{email!r}: {domain!r} is not a domain ({error})") from error
     if "." not in domain and domain != "localhost":
@@ -54,7 +61,7 @@ def canonical(email: str) -> str:
     """
     local, _, domain = email.strip().rpartition("@")
     try:
-        domain = idna.encode(domain, uts46=True).decode()
+        domain = ascii_domain(domain)
     except idna.IDNAError:
         domain = domain.lower()
     return f"{local.casefold()}@{domain}"

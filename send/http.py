@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import ssl
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -36,7 +37,8 @@ class HttpAdapter(ABC):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._client: httpx.AsyncClient | None = None
+        self._lanes: list[httpx.AsyncClient] = []
+        self._tls: ssl.SSLContext | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
 
     # ── what a subclass says ──
@@ -77,12 +79,15 @@ class HttpAdapter(ABC):
             },
             content=call.payload.content,
         )
+        lane = self._lane()
         try:
-            response = await self._open().send(request)
+            response = await lane.send(request)
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise TryLater(f"{self.name} could not be reached: {_said(error)}") from error
         except httpx.HTTPError as error:
             raise NoAnswer(f"{self.name} gave no answer: {_said(error)}") from error
+        finally:
+            self._lanes.append(lane)
         return self.read(call, response.status_code, response.headers, response.content)
 
     def read(
@@ -117,21 +122,27 @@ class HttpAdapter(ABC):
         return " ".join(text.split())[:300]
 
     async def aclose(self) -> None:
-        if self._client is not None and self._loop is asyncio.get_running_loop():
-            await self._client.aclose()
-        self._client = None
+        lanes, self._lanes = self._lanes, []
+        if self._loop is asyncio.get_running_loop():
+            for lane in lanes:
+                await lane.aclose()
 
-    def _open(self) -> httpx.AsyncClient:
-        """The client of the running loop: sockets do not survive the loop that they were opened on."""
+    def _lane(self) -> httpx.AsyncClient:
+        """A client that no other call is using: one connection each, because the pool of a shared client
+        looks at all of its connections for every request. Sockets do not survive their event loop."""
         loop = asyncio.get_running_loop()
-        if self._client is None or self._loop is not loop:
-            self._loop = loop
-            self._client = httpx.AsyncClient(
-                timeout=httpx.Timeout(self.settings.options.get("timeout_s", 30.0)),
-                limits=httpx.Limits(max_connections=256, max_keepalive_connections=256),
-                follow_redirects=False,
-            )
-        return self._client
+        if self._loop is not loop:
+            self._loop, self._lanes = loop, []
+        if self._lanes:
+            return self._lanes.pop()
+        if self._tls is None:
+            self._tls = httpx.create_ssl_context()
+        return httpx.AsyncClient(
+            verify=self._tls,
+            timeout=httpx.Timeout(self.settings.options.get("timeout_s", 30.0)),
+            limits=httpx.Limits(max_connections=1, max_keepalive_connections=1),
+            follow_redirects=False,
+        )
 
 
 def accepted(message_id: str, esp_id: str | None = None) -> Receipt:
