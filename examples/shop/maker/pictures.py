@@ -55,13 +55,17 @@ class Pen:
             r = width * SCALE / 2
             self._draw.ellipse([x - r, y - r, x + r, y + r], fill=fill)
 
-    def arc(self, fill: str, width: float, bounds: tuple[float, float, float, float], start: int, end: int) -> None:
+    def arc(
+        self, fill: str, width: float, bounds: tuple[float, float, float, float], start: int, end: int
+    ) -> None:
         self._draw.arc([v * SCALE for v in bounds], start, end, fill=fill, width=int(width * SCALE))
 
     def png(self) -> bytes:
         small = self.image.resize((SIZE, SIZE), Image.Resampling.LANCZOS)
         sink = io.BytesIO()
-        small.quantize(48, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(sink, "PNG", optimize=True)
+        small.quantize(48, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+            sink, "PNG", optimize=True
+        )
         return sink.getvalue()
 
 
@@ -120,7 +124,9 @@ def _knit(p: Pen) -> None:
 
 
 def _boot(p: Pen) -> None:
-    p.polygon(p.main, (104, 66), (172, 66), (176, 148), (232, 172), (250, 206), (250, 224), (96, 224), (98, 140))
+    p.polygon(
+        p.main, (104, 66), (172, 66), (176, 148), (232, 172), (250, 206), (250, 224), (96, 224), (98, 140)
+    )
     p.polygon(p.shade, (96, 190), (150, 196), (180, 224), (96, 224))
     p.polygon(p.shade, (214, 166), (240, 182), (250, 206), (250, 224), (222, 224), (208, 190))
     p.box(p.deep, 98, 56, 178, 76, 8)
@@ -178,7 +184,16 @@ def _mug(p: Pen) -> None:
     p.oval(p.deep, 84, 104, 206, 136)
     p.oval("#4a3324", 92, 109, 198, 132)
     p.arc(_LIGHT, 4, (84, 104, 206, 136), 0, 360)
-    for x, y in ((104, 160), (126, 204), (150, 158), (164, 220), (112, 228), (142, 184), (188, 176), (96, 192)):
+    for x, y in (
+        (104, 160),
+        (126, 204),
+        (150, 158),
+        (164, 220),
+        (112, 228),
+        (142, 184),
+        (188, 176),
+        (96, 192),
+    ):
         p.oval(p.glow, x, y, x + 5, y + 5)
     p.polygon(_LIGHT, (112, 204), (132, 172), (141, 186), (148, 178), (164, 204))
 
@@ -190,7 +205,9 @@ def _kayak(p: Pen) -> None:
     p.line(_WOOD, 6, (92, 92), (216, 214))
     p.polygon(_LIGHT, (94, 96), (76, 92), (62, 70), (66, 62), (88, 72), (98, 88))
     p.polygon(p.shade, (212, 210), (230, 214), (246, 236), (240, 244), (220, 232), (208, 216))
-    p.polygon(p.main, (16, 180), (62, 196), (238, 196), (284, 180), (256, 214), (216, 228), (84, 228), (44, 214))
+    p.polygon(
+        p.main, (16, 180), (62, 196), (238, 196), (284, 180), (256, 214), (216, 228), (84, 228), (44, 214)
+    )
     p.polygon(p.shade, (30, 204), (270, 204), (256, 214), (216, 228), (84, 228), (44, 214))
     p.oval(p.deep, 116, 184, 184, 202)
     p.line(p.glow, 3, (44, 192), (104, 198))

@@ -85,7 +85,9 @@ def _carts_and_orders(rng: np.random.Generator, catalogue: Catalogue, views: dic
     np.maximum.at(checkout, views["visit"], views["at"] + 240)
     channels = rng.choice(["web", "app", "store"], p=[0.68, 0.28, 0.04], size=views["visits"])
     parts = [
-        _events(views, catalogue, channels, "product_viewed", np.ones(len(added), bool), views["at"], quantity),
+        _events(
+            views, catalogue, channels, "product_viewed", np.ones(len(added), bool), views["at"], quantity
+        ),
         _events(views, catalogue, channels, "product_added", added, views["at"] + 20, quantity),
         _events(views, catalogue, channels, "order_completed", bought, checkout[views["visit"]], quantity),
     ]
@@ -116,7 +118,7 @@ def _events(
 
 
 def _impossible(rng: np.random.Generator, events: pa.Table, now: datetime) -> pa.Table:
-    """Rows that no shop can have and every shop has: from the future, of nobody, of nothing, less than none."""
+    """Rows that no shop can have and every shop has: of tomorrow, of nobody, of nothing, of less than one."""
     rows = events.take(pa.array(rng.choice(events.num_rows, 400, replace=False))).to_pylist()
     for i, row in enumerate(rows):
         if i % 4 == 0:
