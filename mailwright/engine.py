@@ -44,6 +44,9 @@ from segments import Segmentation, assign_segments, compile_segments
 SHIPPED = Path(__file__).resolve().parent.parent
 """Where the shipped ``blocks/`` and ``templates/`` stand."""
 
+DEVELOPMENT_SECRET = b"not a secret: links signed with it are for looking at"
+"""Signs links while the workspace's own secret is not set."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -54,7 +57,8 @@ class Request:
     now: datetime
     seed: int
     occasion: str
-    secret: bytes
+    secret: bytes | None = None
+    """Signs the links in mails. None: links are for looking at, and a real send is refused."""
     workers: int = 1
     strict: bool = False
 
@@ -65,6 +69,10 @@ class Request:
     @property
     def spec(self) -> CampaignSpec:
         return self.file.value
+
+    @property
+    def signer(self) -> LinkSigner:
+        return LinkSigner(self.workspace.spec.base_url, self.secret or DEVELOPMENT_SECRET)
 
 
 @dataclass(frozen=True)
@@ -245,7 +253,7 @@ def render_context(request: Request, audience: Audience, mark: str) -> RenderCon
         occasion=request.occasion,
         now=request.now,
         fingerprint=mark,
-        signer=LinkSigner(request.workspace.spec.base_url, request.secret),
+        signer=request.signer,
         items=audience.items,
         settings=request.workspace.spec,
     )
@@ -254,7 +262,7 @@ def render_context(request: Request, audience: Audience, mark: str) -> RenderCon
 def render_plan(
     plan: Plan, recipients: pa.Table | None = None, *, progress: Progress | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The mails, a batch at a time, in the order of the profiles' ids: of all recipients, or of those rows."""
+    """The mails, a batch at a time, in the order of the profiles' ids: all, or those given."""
     frame = plan.recipients if recipients is None else recipients
     yield from render_frame(
         plan.compiled, plan.context, frame, workers=plan.request.workers, progress=progress

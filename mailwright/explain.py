@@ -13,7 +13,7 @@ from mailwright.engine import Plan
 from mailwright.errors import UsageError, did_you_mean
 from mailwright.model.trace import Outcome, Trace
 from render import choose_blocks, explain_row
-from rules import RuleContext, compile_rule, events_of
+from rules import EventView, RuleContext, compile_rule, event_views
 
 
 def row_of(plan: Plan, profile_id: str) -> int:
@@ -61,6 +61,7 @@ def explain_audience(plan: Plan, values: dict[str, Any]) -> Outcome:
     rule = compile_rule(
         request.spec.audience, segment_catalog(request.workspace), at=request.file.at("audience")
     )
-    events = events_of(plan.source.audience.interactions, values["profile_id"])
+    profile_id = values["profile_id"]
+    events = event_views(plan.source.audience.interactions, [profile_id]).get(profile_id, EventView())
     context = RuleContext(now=request.now, segments=frozenset(segments_of(values)), events=events)
     return rule.explain(values, context)

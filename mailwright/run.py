@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 
 from mailwright.engine import Plan, Request, render_plan
 from mailwright.errors import GateError
-from mailwright.gates import Figures, Gate, hold_against
+from mailwright.gates import Figures, Gate
 from mailwright.model.message import Address, Message
 from mailwright.progress import Progress
 from mailwright.samples import write_mail
+from mailwright.workspace.assets import LOCAL_SCHEME
 
 RENDERED = "rendered"
 
@@ -43,6 +44,8 @@ class Rendering:
     largest: int = 0
     """Bytes of HTML of the largest mail."""
     largest_profile: str | None = None
+    with_local_pictures: int = 0
+    """Mails with a picture that only this machine has."""
 
     def add(self, batch: pa.RecordBatch) -> None:
         """Count one batch of render's output."""
@@ -52,6 +55,7 @@ class Rendering:
         self.rendered += mails.num_rows
         if not mails.num_rows:
             return
+        self.with_local_pictures += pc.sum(pc.match_substring(mails["html"], LOCAL_SCHEME)).as_py()
         sizes = pc.binary_length(mails["html"])
         self.bytes += pc.sum(sizes).as_py()
         largest = pc.max(sizes).as_py()
@@ -67,6 +71,8 @@ def render_campaign(
     rendering = Rendering()
     shown: set[str] = set()
     writer: pq.ParquetWriter | None = None
+    if samples is not None:
+        samples.mkdir(parents=True, exist_ok=True)
     try:
         for batch in render_plan(plan, progress=progress):
             rendering.add(batch)
@@ -113,6 +119,7 @@ def messages_of(request: Request, batch: pa.RecordBatch) -> Iterator[Message]:
             occasion=request.occasion,
             sender=Address(sender.email, sender.name),
             to=Address(row["email"]),
+            timezone=row["timezone"] or "",
             subject=row["subject"],
             preheader=row["preheader"],
             html=row["html"],

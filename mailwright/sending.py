@@ -1,3 +1,110 @@
 """Where a campaign's mails go: the workspace's ESP, or a stand-in for it on this machine."""
 
 from __future__ import annotations
+
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mailwright.engine import Request
+from mailwright.errors import ConfigError, GateError, SendError
+from mailwright.model.workspace import EspSpec
+from mailwright.progress import Progress
+from mailwright.run import Rendering, spooled_messages
+from send import Adapter, DeliveryPolicy, Outbox, StubEsp, deliver, open_adapter, open_outbox
+
+LOCAL_ADAPTERS = frozenset({"folder", "memory"})
+"""Adapters whose mails stay on this machine; they need no secret of the workspace."""
+
+REHEARSED = "sendgrid"
+"""What the stub plays where the workspace's own adapter has no API."""
+
+
+@dataclass(frozen=True)
+class Destination:
+    """An adapter and the outbox that remembers what went through it."""
+
+    adapter: Adapter
+    outbox: Outbox
+    rehearsal: bool
+
+
+@contextmanager
+def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[Destination]:
+    """The workspace's ESP with its outbox; with ``stub_esp`` a stub of that ESP, and an outbox of its own.
+
+    Raises SendError when a credential is missing, or the secret that signs unsubscribe links.
+    """
+    workspace = request.workspace
+    esp = workspace.spec.esp
+    folder = workspace.state.resolve()
+    folder.mkdir(parents=True, exist_ok=True)
+    if stub_esp:
+        name = REHEARSED if esp.adapter in LOCAL_ADAPTERS else esp.adapter
+        with StubEsp(process=True) as stub:
+            adapter = open_adapter(_pointed_at(esp, name, stub.address(name)), _any_credential(), root=folder)
+            outbox = open_outbox(f"sqlite:///{folder / 'rehearsal.db'}", hash_key=request.secret)
+            yield Destination(adapter, outbox, rehearsal=True)
+        return
+    if esp.adapter not in LOCAL_ADAPTERS and request.secret is None:
+        variable = workspace.spec.secret_env
+        raise SendError(
+            f"unsubscribe links cannot be signed: the environment variable {variable} is not set",
+            fix=f"export {variable} to 32 random characters or more, and keep it: links of old mails need it",
+        )
+    try:
+        adapter = open_adapter(esp, os.environ, root=folder)
+    except ConfigError as error:
+        raise ConfigError(error.what, at=workspace.config.at("esp"), fix=error.fix) from error
+    store = workspace.spec.store or f"sqlite:///{folder / 'outbox.db'}"
+    yield Destination(adapter, open_outbox(store, hash_key=request.secret), rehearsal=False)
+
+
+def _pointed_at(esp: EspSpec, adapter: str, base_url: str) -> EspSpec:
+    return EspSpec(adapter=adapter, base_url=base_url, credentials=esp.credentials, options=esp.options)
+
+
+def _any_credential() -> defaultdict[str, str]:
+    """An environment in which every credential is set: a stub takes any."""
+
+    class Stand(defaultdict[str, str]):
+        def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002 the Mapping's signature
+            return "stub"
+
+    return Stand()
+
+
+def refuse_outside_schedule(request: Request) -> None:
+    """Raise GateError when the campaign's schedule does not allow sending at the request's clock."""
+    schedule = request.spec.schedule
+    if schedule.not_before is not None and request.now < schedule.not_before:
+        raise GateError(f"the campaign is not to be sent before {schedule.not_before.isoformat()}")
+    if schedule.not_after is not None and request.now > schedule.not_after:
+        raise GateError(f"the campaign is not to be sent after {schedule.not_after.isoformat()}")
+
+
+def refuse_local_pictures(rendering: Rendering) -> None:
+    """Raise SendError when a mail points at a picture on this machine."""
+    if rendering.with_local_pictures:
+        raise SendError(
+            f"nothing was sent: {rendering.with_local_pictures:,} mails point at pictures on this machine",
+            fix="upload .mailwright/assets to a web server and set assets_base_url in mailwright.yaml",
+        )
+
+
+def send_spool(
+    request: Request, spool: Path, destination: Destination, *, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Hand every mail of the spool to the outbox and the ESP; what became of them, counted."""
+    report = deliver(
+        spooled_messages(request, spool),
+        adapter=destination.adapter,
+        outbox=destination.outbox,
+        policy=DeliveryPolicy(purpose=request.spec.purpose),
+        progress=progress,
+    )
+    return asdict(report)

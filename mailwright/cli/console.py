@@ -43,9 +43,6 @@ CampaignArgument = Annotated[
     str, typer.Argument(metavar="CAMPAIGN", help="A file of campaigns/, without its ending.")
 ]
 
-DEVELOPMENT_SECRET = b"not a secret: links signed with it are for looking at"
-"""Signs links while the workspace's own secret is not set; a real send refuses it."""
-
 
 class ShownStages(Stages):
     """Stages with a progress bar each, on stderr."""
@@ -152,7 +149,7 @@ def make_request(
         now=clock(now, workspace.spec),
         seed=workspace.spec.seed if seed is None else seed,
         occasion=occasion or spec.occasion,
-        secret=secret_of(workspace.spec) or DEVELOPMENT_SECRET,
+        secret=secret_of(workspace.spec),
         workers=workers or os.cpu_count() or 1,
         strict=strict,
     )

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.tree import Tree
 
@@ -43,7 +42,7 @@ def explain(
     strict: StrictOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Say why a profile gets its mail: audience, segments, each slot's candidates, recommendations, fallbacks."""
+    """Say why a profile gets its mail, or none: audience, slots, recommendations, fallbacks."""
     with Session(json) as session:
         request = make_request(
             opened(workspace), campaign, now=now, seed=seed, occasion=occasion, workers=1, strict=strict

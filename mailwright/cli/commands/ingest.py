@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -28,10 +27,10 @@ def ingest(
     workspace: WorkspaceOption = Path(),
     json: JsonOption = False,
 ) -> None:
-    """Build a workspace from a data set: profiles, items and interactions, and a report of what was left out."""
+    """Build a workspace from a data set, and report what was left out of it."""
     with Session(json) as session:
         with session.stages("ingest"):
-            report = asdict(ingest_online_retail(path, workspace))
+            report = ingest_online_retail(path, workspace)
 
         def show(console: Console) -> None:
             console.print(key_values(f"Ingested into {workspace}", report))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mailwright.cli.console import JsonOption, NowOption, Session, WorkspaceOption, opened
+from mailwright.cli.console import JsonOption, NowOption, WorkspaceOption
 
 
 def register(app: typer.Typer) -> None:

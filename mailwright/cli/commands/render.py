@@ -50,7 +50,7 @@ def render(
     strict: StrictOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Write the campaign's mails to a folder: <profile>.html, .txt, and .json with subject, headers and trace."""
+    """Write the mails to a folder: <profile>.html, .txt, and .json (subject, headers, trace)."""
     if profile is not None and segment is not None:
         raise UsageError("--profile and --segment exclude each other", fix="leave one of them out")
     with Session(json) as session:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console, Group
+from rich.markup import escape
 from rich.table import Table
 
 from mailwright.cli.console import (
@@ -26,13 +27,13 @@ from mailwright.cli.console import (
     shown,
 )
 from mailwright.engine import plan
-from mailwright.gates import hold_against
+from mailwright.gates import Gate, hold_against
 from mailwright.run import figures, refuse_broken, render_campaign, report
 from mailwright.sending import (
     Destination,
     open_destination,
+    refuse_local_pictures,
     refuse_outside_schedule,
-    refuse_unready,
     send_spool,
 )
 
@@ -43,6 +44,9 @@ StubOption = Annotated[
 SamplesOption = Annotated[
     Path | None, typer.Option("--samples", metavar="DIR", help="Write one mail of each variant there.")
 ]
+
+COUNTS = ("profiles", "segments", "recommendation_sources", "variants", "eligible", "rendered", "skipped")
+"""What the table shows of the report, in this order."""
 
 
 def register(app: typer.Typer) -> None:
@@ -85,11 +89,9 @@ def run(
         delivery: dict[str, Any] = {}
         if destination is not None:
             refuse_broken(gates)
-            refuse_unready(rendering)
+            refuse_local_pictures(rendering)
             with session.stages("send") as progress:
-                delivery = send_spool(
-                    request, spool, destination, total=rendering.rendered, progress=progress
-                )
+                delivery = send_spool(request, spool, destination, progress=progress)
         data = report(made, rendering, delivery.get("sent", 0), session.stages.seconds)
         data |= {"dry_run": dry_run, "gates": [gate.__dict__ for gate in gates], "delivery": delivery}
 
@@ -101,4 +103,69 @@ def run(
         session.finish(data, show)
 
 
-send = run
+def send(
+    campaign: CampaignArgument,
+    workspace: WorkspaceOption = Path(),
+    occasion: OccasionOption = None,
+    dry_run: DryRunOption = False,
+    stub_esp: StubOption = False,
+    now: NowOption = None,
+    seed: SeedOption = None,
+    workers: WorkersOption = None,
+    strict: StrictOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Send a campaign: each recipient once an occasion, however often this is called."""
+    run(
+        campaign=campaign,
+        workspace=workspace,
+        occasion=occasion,
+        dry_run=dry_run,
+        stub_esp=stub_esp,
+        now=now,
+        seed=seed,
+        workers=workers,
+        strict=strict,
+        json=json,
+    )
+
+
+def summary(data: dict[str, Any]) -> Group:
+    """The table at the end of a run."""
+    figures = Table(title=f"{data['campaign']} · {data['occasion']}", title_justify="left", show_header=False)
+    figures.add_column(style="bold")
+    for name in (
+        "profiles",
+        "segments",
+        "recommendation_sources",
+        "variants",
+        "eligible",
+        "rendered",
+        "skipped",
+    ):
+        figures.add_row(name.replace("_", " "), shown(data[name]) or "–")
+    figures.add_row("largest mail", f"{data['largest']['bytes'] / 1024:,.1f} KB of HTML")
+    for gate in data["gates"]:
+        figures.add_row("gate", shown(str(Gate(**gate))))
+    figures.add_row("sent", "dry run: none" if data["dry_run"] else shown(data["sent"]))
+    for key in ("already_sent", "rejected", "unknown", "waiting", "stopped"):
+        if data["delivery"].get(key):
+            figures.add_row(key.replace("_", " "), shown(data["delivery"][key]))
+    if suppressed := data["delivery"].get("skipped"):
+        figures.add_row("not sent", shown(suppressed))
+    times = Table(title="Seconds", title_justify="left", show_header=False)
+    for stage, seconds in data["seconds"].items():
+        times.add_row(stage, f"{seconds:,.2f}")
+    times.add_row("in all", f"{sum(data['seconds'].values()):,.2f}", style="bold")
+    return Group(figures, times, *(f"note: {escape(note)}" for note in data["notes"]))
+
+
+def next_steps(root: Path, campaign: str, samples: Path | None, destination: Destination | None) -> list[str]:
+    """Where to look next."""
+    where = "" if root == Path() else f" --workspace {root}"
+    lines = [f"A mail of each variant: {samples}"] if samples else []
+    if destination is not None and destination.rehearsal:
+        lines.append("A rehearsal: a stand-in ESP on this machine took the mails, nobody was mailed.")
+    lines.append(f"In the browser: mailwright preview{where}")
+    lines.append(f"Why a profile gets its mail: mailwright explain {campaign} --profile ID{where}")
+    return lines

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import typer
@@ -41,7 +42,7 @@ def train(
         with session.stages("train") as progress:
             seed = space.spec.seed if seed is None else seed
             model = trained_model(space, audience, now=moment, seed=seed, progress=progress)
-        data = {"fingerprint": model.fingerprint, **model.info, "seconds": session.stages.seconds}
+        data = {"fingerprint": model.fingerprint, **asdict(model.info), "seconds": session.stages.seconds}
 
         def show(console: Console) -> None:
             console.print(key_values("Model", data))
