@@ -1,4 +1,9 @@
-"""Surprise's algorithms, each fitted and then exported to plain arrays."""
+"""Surprise's algorithms, each fitted and then exported to plain arrays.
+
+Without explicit ratings all of them are shown sampled negatives beside the positives, because from positives
+alone none of them learns to rank. What an algorithm knows is exported whole: SVD, SVD++, NMF and the
+baselines to factors and biases whose product is Surprise's ``estimate``; KNN to its similarity of items.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +12,21 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import sparse
+from surprise import NMF, SVD, BaselineOnly, KNNBasic, SVDpp
 
+from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec
 from recommend.arrays import F64
-from recommend.ratings import Events, Pairs
-from recommend.sampling import SampledTrainset
+from recommend.neighbours import nearest
+from recommend.ratings import Pairs
+from recommend.sampling import RatedTrainset, SampledTrainset, rated_sample
 from recommend.svd import fit_svd
+
+MOST_KNN_ITEMS = 10_000
+"""Surprise keeps several dense items × items matrices while it counts: 10,000 items take 3 GB."""
+KNN_SHRINKAGE = 100
+KEPT_NEIGHBOURS = 100
 
 
 @dataclass(frozen=True)
@@ -28,26 +42,117 @@ class Fitted:
     """The algorithm's own similarity of items, where it has one (CSR)."""
 
 
+@dataclass(frozen=True)
+class _Task:
+    pairs: Pairs
+    items: int
+    spec: RecommendSpec
+    seed: int
+    on_epoch: Callable[[], None]
+
+    @property
+    def profiles(self) -> int:
+        return len(self.pairs.start) - 1
+
+    def trainset(self) -> Any:
+        if self.spec.rating is not None:
+            return RatedTrainset(self.pairs, self.items, self.pairs.rating, on_epoch=self.on_epoch)
+        return SampledTrainset(
+            self.pairs, self.items, negatives=self.spec.negatives, seed=self.seed, on_epoch=self.on_epoch
+        )
+
+    def biased(self, algorithm: Any, factors: tuple[F64, F64]) -> Fitted:
+        return Fitted(*factors, algorithm.bu, algorithm.bi, float(algorithm.trainset.global_mean))
+
+    def no_factors(self) -> tuple[F64, F64]:
+        return np.zeros((self.profiles, 1)), np.zeros((self.items, 1))
+
+
 def fit_algorithm(
     pairs: Pairs,
-    events: Events,  # noqa: ARG001 explicit ratings come from here
     items: int,
     spec: RecommendSpec,
     *,
     seed: int,
-    progress: Callable[[int, int], None] | None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Fitted:
-    """The algorithm that the spec names, fitted on sampled negatives."""
-    profiles = len(pairs.start) - 1
-    if not len(pairs.item):
-        return Fitted(np.zeros((profiles, 1)), np.zeros((items, 1)), np.zeros(profiles), np.zeros(items))
+    """The algorithm that ``spec.algorithm`` names, fitted; all zeros where there is nothing to learn from.
+
+    Raises DataError for KNN on a catalogue that is too large for it.
+    """
     epoch = iter(range(spec.epochs + 1))
 
     def tell() -> None:
-        if progress is not None:
-            progress(next(epoch), spec.epochs)
+        if progress is not None and (done := next(epoch, None)) is not None:
+            progress(done, spec.epochs)
 
-    trainset = SampledTrainset(pairs, items, negatives=spec.negatives, seed=seed, on_epoch=tell)
-    factors = fit_svd(trainset, factors=spec.factors, epochs=spec.epochs, seed=seed)
-    tell()
-    return Fitted(*factors, np.zeros(profiles), np.zeros(items))
+    task = _Task(pairs, items, spec, seed, tell)
+    if not len(pairs.item):
+        return Fitted(*task.no_factors(), np.zeros(task.profiles), np.zeros(items))
+    fitted = ALGORITHMS[spec.algorithm](task)
+    if progress is not None:
+        progress(spec.epochs, spec.epochs)
+    return fitted
+
+
+def _svd(task: _Task) -> Fitted:
+    trainset, spec = task.trainset(), task.spec
+    if spec.rating is None:
+        factors = fit_svd(trainset, factors=spec.factors, epochs=spec.epochs, seed=task.seed)
+        return Fitted(*factors, np.zeros(task.profiles), np.zeros(task.items))
+    fitted = SVD(n_factors=spec.factors, n_epochs=spec.epochs, random_state=task.seed).fit(trainset)
+    return task.biased(fitted, (fitted.pu, fitted.qi))
+
+
+def _svdpp(task: _Task) -> Fitted:
+    spec = task.spec
+    algorithm = SVDpp(
+        n_factors=spec.factors, n_epochs=spec.epochs, random_state=task.seed, cache_ratings=True
+    )
+    fitted = algorithm.fit(task.trainset())
+    met = sparse.csr_matrix(
+        (np.ones(len(task.pairs.item)), task.pairs.item, task.pairs.start), shape=(task.profiles, task.items)
+    )
+    implied = (met @ fitted.yj) / np.sqrt(np.maximum(task.pairs.count, 1))[:, None]
+    return task.biased(fitted, (fitted.pu + implied, fitted.qi))
+
+
+def _nmf(task: _Task) -> Fitted:
+    fitted = NMF(n_factors=task.spec.factors, n_epochs=task.spec.epochs, random_state=task.seed).fit(
+        task.trainset()
+    )
+    return Fitted(fitted.pu, fitted.qi, np.zeros(task.profiles), np.zeros(task.items))
+
+
+def _baseline(task: _Task) -> Fitted:
+    options = {"method": "sgd", "n_epochs": task.spec.epochs}
+    return task.biased(
+        BaselineOnly(bsl_options=options, verbose=False).fit(task.trainset()), task.no_factors()
+    )
+
+
+def _knn(task: _Task) -> Fitted:
+    if task.items > MOST_KNN_ITEMS:
+        raise DataError(
+            f"knn compares all pairs of items, which is too much for {task.items} of them",
+            fix="set recommend.algorithm: svd",
+        )
+    pairs, rating = task.pairs, task.pairs.rating
+    if task.spec.rating is None:
+        # KNN compares ratings where both items were rated, so it is given one sample of negatives for good.
+        pairs, rating = rated_sample(pairs, task.items, negatives=task.spec.negatives, seed=task.seed)
+    trainset = RatedTrainset(pairs, task.items, rating, on_epoch=task.on_epoch)
+    options = {"name": "pearson_baseline", "user_based": False, "shrinkage": KNN_SHRINKAGE}
+    fitted = KNNBasic(sim_options=options, bsl_options={"method": "sgd"}, verbose=False).fit(trainset)
+    similar = nearest(sparse.csr_matrix(fitted.sim), 0, KEPT_NEIGHBOURS)
+    return Fitted(*task.no_factors(), np.zeros(task.profiles), np.zeros(task.items), neighbours=similar)
+
+
+ALGORITHMS: dict[str, Callable[[_Task], Fitted]] = {
+    "svd": _svd,
+    "svdpp": _svdpp,
+    "nmf": _nmf,
+    "baseline": _baseline,
+    "knn": _knn,
+}
+"""The names that ``recommend.algorithm`` takes."""

@@ -25,6 +25,8 @@ class Catalogue:
     categories: tuple[str, ...]
     price: F64
     """NaN where it is not known."""
+    previous_price: F64
+    """What it cost before, from the workspace's own attribute of that name; NaN where it is not known."""
     added: I64
     """Microseconds since 1970, ``NEVER`` where it is not known."""
     allowed: Mask
@@ -63,6 +65,7 @@ def read_catalogue(items: pa.Table, spec: RecommendSpec) -> Catalogue:
         category=np.array([rows.get(name, -1) for name in names], np.int64),
         categories=categories,
         price=price,
+        previous_price=numbers(items, "previous_price", np.nan),
         added=_added(items),
         allowed=allowed,
         refused=refused,

@@ -12,12 +12,14 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mailwright.model.workspace import RecommendSpec
-from recommend.arrays import F32, F64, I64
+from recommend.arrays import I64
 from recommend.context import Context, read_context
 from recommend.model import Model
+from recommend.picking import Picks, pick
 from recommend.recommendations import Recommendations
-from recommend.tiers import Tier, open_tiers
-from recommend.topn import largest
+from recommend.reranking import open_reranker
+from recommend.strategies import FOR_YOU, open_strategy
+from recommend.tiers import Tier
 
 CELLS = 4_000_000
 """Scores held at a time by one thread: 16 MB."""
@@ -34,6 +36,9 @@ def recommend_items(
     now: datetime,
     segments: pa.Table | None = None,
     only: Sequence[int] | None = None,
+    strategy: str = FOR_YOU,
+    to: Sequence[Sequence[str]] | None = None,
+    last_shown: pa.Table | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Recommendations:
     """The ``n`` items that each profile is shown, best first, with their sources, scores and reasons.
@@ -43,9 +48,15 @@ def recommend_items(
     ``segments`` has the boolean columns ``segment:<name>``, row for row with ``profiles``. A profile gets
     fewer than ``n`` only when no tier has another item that it may be shown; ``Recommendations.note`` says
     why.
+
+    ``strategy`` names another way to recommend (``strategies/``); ``to`` has, row for row, the ids of the
+    items it is asked about, such as those of the cart. ``last_shown`` (``profile_id``, ``item_id``) is what
+    the last mail showed, which is not shown again. Raises UsageError for an unknown strategy.
     """
-    context = read_context(model, profiles, interactions, items, spec, now, segments)
-    return fill(context, open_tiers(context), n=n, only=only, progress=progress)
+    context = read_context(
+        model, profiles, interactions, items, spec, now, segments=segments, last_shown=last_shown, to=to
+    )
+    return fill(context, open_strategy(strategy, context), n=n, only=only, progress=progress)
 
 
 def fill(
@@ -58,17 +69,18 @@ def fill(
     threads: int | None = None,
 ) -> Recommendations:
     """Ask the tiers in order, block of rows by block of rows, each block on one thread."""
-    found = _Found(context.profiles.num_rows, n)
+    picks = Picks(context.profiles.num_rows, n)
     rows = np.arange(context.profiles.num_rows) if only is None else np.asarray(only, np.int64)
+    reranker = open_reranker(context)
     applies = [tier.applies() for tier in tiers]
     size = max(1, min(1024, CELLS // max(1, len(context.candidates))))
     blocks = [rows[at : at + size] for at in range(0, len(rows), size)]
 
     def one(block: I64) -> None:
         for source, tier in enumerate(tiers):
-            wanting = block[applies[source][block] & (found.count[block] < n)]
+            wanting = block[applies[source][block] & (picks.count[block] < n)]
             if len(wanting) and len(context.candidates):
-                _ask(context, tier, source, wanting, found)
+                pick(context, reranker, tier, source, wanting, picks)
 
     workers = threads or len(os.sched_getaffinity(0))
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
@@ -76,75 +88,30 @@ def fill(
             if progress is not None:
                 progress(min(done * size, len(rows)), len(rows))
     return Recommendations(
-        items=found.items[rows],
-        sources=found.sources[rows],
-        scores=found.scores[rows],
+        items=picks.items[rows],
+        sources=picks.sources[rows],
+        scores=picks.scores[rows],
         source_names=tuple(str(tier.source) for tier in tiers),
         item_ids=context.catalogue.ids,
-        notes=lambda row: _note(context, found, int(rows[row]), n),
+        notes=lambda row: _note(context, picks, int(rows[row]), n),
         explain=lambda source, at, items: tiers[source].because(rows[at], items),
         reason=lambda source, code: tiers[source].reason(code),
     )
 
 
-class _Found:
-    """What has been picked so far; threads write to different rows of it."""
-
-    def __init__(self, rows: int, n: int) -> None:
-        self.items = np.full((rows, n), -1, np.int32)
-        self.sources = np.full((rows, n), -1, np.int8)
-        self.scores = np.full((rows, n), np.nan)
-        self.count = np.zeros(rows, np.int64)
-
-
-def _ask(context: Context, tier: Tier, source: int, rows: I64, found: _Found) -> None:
-    """Fill the free places of these rows with the tier's best."""
-    n = found.items.shape[1]
-    scored = tier.score(rows)
-    block = scored.block
-    _mask(context, rows, found, block)
-    columns = largest(block, min(n, block.shape[1]))
-    scores = np.where(
-        np.isfinite(np.take_along_axis(block, columns, axis=1)), scored.settle(columns), -np.inf
-    )
-    order = np.lexsort((columns, -scores), axis=1)
-    columns, scores = np.take_along_axis(columns, order, axis=1), np.take_along_axis(scores, order, axis=1)
-    _place(context, source, rows, columns, scores, found)
-
-
-def _mask(context: Context, rows: I64, found: _Found, block: F32) -> None:
-    """Cells that must not be picked: excluded for the profile, or picked already."""
-    start, column = context.excluded
-    for line, row in enumerate(rows):
-        block[line, column[start[row] : start[row + 1]]] = -np.inf
-    for at in np.flatnonzero(found.count[rows]):
-        items = found.items[rows[at], : found.count[rows[at]]]
-        block[at, context.column[items]] = -np.inf
-
-
-def _place(context: Context, source: int, rows: I64, columns: I64, scores: F64, found: _Found) -> None:
-    n = found.items.shape[1]
-    free = n - found.count[rows]
-    rank = np.arange(columns.shape[1])
-    taken = np.isfinite(scores) & (rank < free[:, None])
-    at, k = np.nonzero(taken)
-    target = found.count[rows[at]] + k
-    found.items[rows[at], target] = context.candidates[columns[at, k]]
-    found.sources[rows[at], target] = source
-    found.scores[rows[at], target] = scores[at, k]
-    found.count[rows] += taken.sum(axis=1)
-
-
-def _note(context: Context, found: _Found, row: int, n: int) -> str:
-    have = int(found.count[row])
+def _note(context: Context, picks: Picks, row: int, n: int) -> str:
+    """Why a row has fewer than ``n``: what the catalogue has, and what took it away."""
+    have = int(picks.count[row])
     if have >= n:
         return ""
-    start, _ = context.excluded
-    causes = [f"{count} {cause}" for cause, count in context.catalogue.refused.items()]
-    if bought := int(start[row + 1] - start[row]):
-        causes.append(f"{bought} bought before")
+    exclusions = context.exclusions
+    causes = {**context.catalogue.refused, **exclusions.counts(row)}
     text = f"{have} of {n}: the catalogue has {context.catalogue.size} items"
     if causes:
-        text += ", of which " + ", ".join(causes)
-    left = context.catalogue.size - sum(context.catalogue.refused.values()) - bought
-    return text if left < n else text + "; no tier recommends the others"
+        text += ", of which " + ", ".join(f"{count} {cause}" for cause, count in causes.items())
+    barred = exclusions.column[exclusions.start[row] : exclusions.start[row + 1]]
+    if len(context.candidates) - len(np.unique(barred)) <= have:
+        return text
+    if context.spec.max_per_category is not None:
+        text += f"; at most {context.spec.max_per_category} of a category are shown"
+    return text + "; nothing recommends the others"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -11,12 +12,14 @@ import pyarrow as pa
 from scipy import sparse
 
 from mailwright.model.workspace import RecommendSpec
-from recommend.arrays import F64, I64, Mask, flat, rows_of
+from recommend.arrays import F64, I64, flat, rows_of
 from recommend.catalogue import Catalogue, read_catalogue
+from recommend.exclusions import Exclusions, bought_before, gather_exclusions
 from recommend.foldin import fold_in
 from recommend.model import Model
-from recommend.ratings import Events, Pairs, gather_pairs, read_events, take_profiles
+from recommend.ratings import Events, Pairs, asked_about, gather_pairs, read_events, take_profiles
 from recommend.training import last_event
+from recommend.words import word_vectors
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,10 @@ class Context:
     event_row: I64
     """Of each row its row of ``events.profile_ids``, -1 where it has no event."""
     candidates: I64
+    last_shown: pa.Table | None = None
+    """``profile_id``, ``item_id`` of what the last mail showed."""
+    asked: Pairs | None = None
+    """What each row asks about, where a strategy is asked about something."""
 
     @cached_property
     def column(self) -> I64:
@@ -62,8 +69,7 @@ class Context:
     @cached_property
     def history(self) -> sparse.csr_matrix:
         """Rows × items: how strongly each profile is drawn to what it met."""
-        shape = (self.profiles.num_rows, self.catalogue.size)
-        return sparse.csr_matrix((self.pairs.strength, self.pairs.item, self.pairs.start), shape=shape)
+        return self.matrix(self.pairs, self.pairs.strength)
 
     @cached_property
     def neighbours(self) -> sparse.csr_matrix:
@@ -73,6 +79,11 @@ class Context:
             shape=(self.catalogue.size, len(self.model.item_ids)),
         )
         return sparse.csr_matrix(place @ self.model.neighbours @ place.T)
+
+    @cached_property
+    def words(self) -> sparse.csr_matrix:
+        """Items × words, rows of unit length."""
+        return word_vectors(self.catalogue)
 
     @cached_property
     def factors(self) -> F64:
@@ -95,16 +106,26 @@ class Context:
         return found
 
     @cached_property
-    def excluded(self) -> tuple[I64, I64]:
-        """Columns that each row must not be shown, as (start, column): bought, not to be bought again."""
-        again = np.full(self.catalogue.size, self.spec.repeat)
-        if self.spec.repeat_categories:
-            names = np.array([*self.catalogue.categories, ""], dtype=str)
-            again |= np.isin(names[self.catalogue.category], self.spec.repeat_categories)
-        barred: Mask = self.pairs.bought & ~again[self.pairs.item] & (self.column[self.pairs.item] >= 0)
-        counts = np.bincount(self.pairs.profile[barred], minlength=self.profiles.num_rows)
-        start = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        return start, self.column[self.pairs.item[barred]]
+    def exclusions(self) -> Exclusions:
+        """What each row must not be shown."""
+        found = [("bought before", *bought_before(self.pairs, self.catalogue, self.spec))]
+        if self.last_shown is not None:
+            row = rows_of(self.last_shown["profile_id"], self.profiles["profile_id"])
+            item = rows_of(self.last_shown["item_id"], self.catalogue.ids)
+            found.append(("shown in the last mail", row[item >= 0], item[item >= 0]))
+        if self.asked is not None:
+            found.append(("asked about", self.asked.profile, self.asked.item))
+        return gather_exclusions(self.profiles.num_rows, self.column, found)
+
+    @property
+    def seeds(self) -> Pairs:
+        """The items that a strategy starts from: those asked about, else those met."""
+        return self.pairs if self.asked is None else self.asked
+
+    def matrix(self, pairs: Pairs, values: F64) -> sparse.csr_matrix:
+        """Rows × items of some pairs."""
+        shape = (self.profiles.num_rows, self.catalogue.size)
+        return sparse.csr_matrix((values, pairs.item, pairs.start), shape=shape)
 
 
 def _known(rows: I64) -> tuple[I64, I64]:
@@ -119,7 +140,10 @@ def read_context(
     items: pa.Table,
     spec: RecommendSpec,
     now: datetime,
+    *,
     segments: pa.Table | None = None,
+    last_shown: pa.Table | None = None,
+    to: Sequence[Sequence[str]] | None = None,
 ) -> Context:
     """The tables of one call as arrays that fit each other."""
     catalogue = read_catalogue(items, spec)
@@ -138,4 +162,6 @@ def read_context(
         pairs=take_profiles(everyone, event_row),
         event_row=event_row,
         candidates=np.flatnonzero(catalogue.allowed),
+        last_shown=last_shown,
+        asked=None if to is None else asked_about(to, catalogue.ids),
     )

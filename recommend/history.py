@@ -9,6 +9,7 @@ from scipy import sparse
 
 from recommend.arrays import F64, I64
 from recommend.context import Context
+from recommend.ratings import Pairs
 
 LOOK_BACK = 20
 """How many of a profile's strongest items are considered as causes."""
@@ -17,7 +18,7 @@ Alike = Callable[[I64, I64], F64]
 """Similarity of items, int64[k] and int64[k] → float64[k]."""
 
 
-def find_causes(context: Context, rows: I64, items: I64, alike: Alike, least: float) -> I64:
+def find_causes(pairs: Pairs, rows: I64, items: I64, alike: Alike, least: float) -> I64:
     """For each item (int64[rows, k], -1: none) the history item that speaks most for it, as a code.
 
     The code is ``4 · item + (2 if it is the item itself) + (1 if it was bought)``, or -1 where no item of
@@ -25,13 +26,13 @@ def find_causes(context: Context, rows: I64, items: I64, alike: Alike, least: fl
     """
     causes = np.full(items.shape, -1, np.int64)
     for at, row in enumerate(rows):
-        entries = context.pairs.of(int(row))
-        met, strength = context.pairs.item[entries], context.pairs.strength[entries]
+        entries = pairs.of(int(row))
+        met, strength = pairs.item[entries], pairs.strength[entries]
         strongest = np.argsort(-strength, kind="stable")[:LOOK_BACK]
         wanted = np.flatnonzero(items[at] >= 0)
         if not len(strongest) or not len(wanted):
             continue
-        met, strength, bought = met[strongest], strength[strongest], context.pairs.bought[entries][strongest]
+        met, strength, bought = met[strongest], strength[strongest], pairs.bought[entries][strongest]
         itself = met[None, :] == items[at, wanted][:, None]
         likeness = alike(np.tile(met, len(wanted)), np.repeat(items[at, wanted], len(met))).reshape(
             itself.shape

@@ -22,7 +22,7 @@ def find_neighbours(
     met = sparse.csr_matrix((weights, pairs.item, pairs.start), shape=(len(pairs.start) - 1, items))
     weighted = _bm25(met.T.tocsr(), k1, b)
     across = weighted.T.tocsr()
-    blocks = [_nearest(weighted[at : at + BLOCK] @ across, at, keep) for at in range(0, items, BLOCK)] or [
+    blocks = [nearest(weighted[at : at + BLOCK] @ across, at, keep) for at in range(0, items, BLOCK)] or [
         sparse.csr_matrix((0, 0))
     ]
     return sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
@@ -39,7 +39,7 @@ def _bm25(items: sparse.csr_matrix, k1: float, b: float) -> sparse.csr_matrix:
     return sparse.csr_matrix((data, items.indices, items.indptr), shape=items.shape)
 
 
-def _nearest(block: sparse.csr_matrix, first_row: int, keep: int) -> sparse.csr_matrix:
+def nearest(block: sparse.csr_matrix, first_row: int, keep: int) -> sparse.csr_matrix:
     """Of each row the ``keep`` largest cells, without the item itself; equal cells in order of the items."""
     indptr, indices, data = [0], [], []
     for row in range(block.shape[0]):

@@ -9,6 +9,7 @@ and counted, never an error.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -40,6 +41,8 @@ class Events:
     age: F64
     """Days before now, 0 or more."""
     quantity: F64
+    unit_price: F64
+    """What was paid for one; NaN where it is not known."""
     weight: F64
     """What the kind of event says about taste."""
     strength: F64
@@ -70,6 +73,8 @@ class Pairs:
     """Of its weightiest event, not faded."""
     age: F64
     """Days since they last met."""
+    rating: F64
+    """The latest explicit one; NaN where there are none."""
     times: F64
     """On how many days the item was bought."""
     bought: Mask
@@ -113,8 +118,8 @@ def read_events(interactions: pa.Table, item_ids: Any, spec: RecommendSpec, now:
             "rating is no number": ~np.isfinite(rating) if spec.rating else np.zeros(len(kind), bool),
         }
     )
-    kind, age, quantity = kind[usable], age[usable], quantity[usable]
-    weight = np.array([spec.weights[name] for name in names] or [0.0])[kind]
+    weight = np.array([spec.weights[name] for name in names] or [0.0])[kind[usable]]
+    age = age[usable]
     fade = FLOOR + (1 - FLOOR) * np.exp2(-age / spec.half_life_days)
     who = flat(interactions["profile_id"]).filter(pa.array(usable))
     profile_ids = who.unique().sort()
@@ -122,12 +127,13 @@ def read_events(interactions: pa.Table, item_ids: Any, spec: RecommendSpec, now:
         profile_ids=profile_ids,
         profile=rows_of(who, profile_ids),
         item=item[usable],
-        kind=kind,
+        kind=kind[usable],
         at=at[usable],
         age=age,
-        quantity=quantity,
+        quantity=quantity[usable],
+        unit_price=(numbers(interactions, "amount", np.nan) / np.maximum(quantity, 1))[usable],
         weight=weight,
-        strength=weight * fade * np.log2(1 + quantity),
+        strength=weight * fade * np.log2(1 + quantity[usable]),
         rating=rating[usable],
         names=names,
         dropped=dropped,
@@ -144,8 +150,7 @@ def gather_pairs(events: Events, items: int) -> Pairs:
     profile, item = key[first] // width, key[first] % width
     start = np.searchsorted(profile, np.arange(len(events.profile_ids) + 1)).astype(np.int64)
     if not len(first):
-        empty = np.zeros(0)
-        return Pairs(start, item, empty, empty, empty, empty, np.zeros(0, bool))
+        return Pairs(start, item, *(np.zeros(0),) * 5, np.zeros(0, bool))
     bought = events.bought[order]
     return Pairs(
         start=start,
@@ -153,6 +158,7 @@ def gather_pairs(events: Events, items: int) -> Pairs:
         strength=np.maximum.reduceat(events.strength[order], first),
         weight=np.maximum.reduceat(events.weight[order], first),
         age=np.minimum.reduceat(events.age[order], first),
+        rating=_latest(key, events.age[order], events.rating[order])[first],
         times=_days_bought(key, np.floor(events.age[order]), bought, first),
         bought=np.logical_or.reduceat(bought, first),
     )
@@ -174,9 +180,26 @@ def take_profiles(pairs: Pairs, rows: I64) -> Pairs:
         pairs.strength[entry],
         pairs.weight[entry],
         pairs.age[entry],
+        pairs.rating[entry],
         pairs.times[entry],
         pairs.bought[entry],
     )
+
+
+def asked_about(lists: Sequence[Sequence[str]], item_ids: Any) -> Pairs:
+    """Lists of item ids, one for each profile, as pairs of equal strength; unknown ids are left out."""
+    item = rows_of(pa.array([one for ids in lists for one in ids], pa.string()), item_ids)
+    profile = np.repeat(np.arange(len(lists)), [len(ids) for ids in lists])
+    key = np.unique(np.stack([profile[item >= 0], item[item >= 0]]), axis=1)
+    start = np.searchsorted(key[0], np.arange(len(lists) + 1)).astype(np.int64)
+    one = np.ones(key.shape[1])
+    return Pairs(start, key[1], one, one, one * 0, one * np.nan, one * 0, np.zeros(len(one), bool))
+
+
+def _latest(key: I64, age: F64, rating: F64) -> F64:
+    """The rating of the youngest event of each pair, at the place of its first."""
+    order = np.lexsort((age, key))
+    return rating[order]
 
 
 def _days_bought(key: I64, day: F64, bought: Mask, first: I64) -> F64:

@@ -8,47 +8,65 @@ gives new negatives each epoch.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain
+from dataclasses import replace
+from itertools import chain, pairwise
 
 import numpy as np
 from surprise import Trainset
 
 from mailwright.errors import DataError
-from recommend.arrays import I64
+from recommend.arrays import F64, I64
 from recommend.ratings import Pairs
 
 CHUNK = 262_144
 """Ratings turned into Python objects at a time; bounds the memory of an epoch."""
 
 
-class SampledTrainset(Trainset):  # type: ignore[misc]
+class RatedTrainset(Trainset):  # type: ignore[misc]
+    """Pairs with the ratings given, inner ids being row numbers.
+
+    Surprise's Cython does not check ids: one out of range crashes the process, so they are checked here.
+    """
+
+    def __init__(self, pairs: Pairs, items: int, rating: F64, *, on_epoch: Callable[[], None]) -> None:
+        profiles = len(pairs.start) - 1
+        _check(pairs, items)
+        self._on_epoch = on_epoch
+        order = np.argsort(pairs.item, kind="stable")
+        item_start = np.searchsorted(pairs.item[order], np.arange(items + 1)).astype(np.int64)
+        super().__init__(
+            _Rows(pairs.start, pairs.item, rating),
+            _Rows(item_start, pairs.profile[order], rating[order]),
+            profiles,
+            items,
+            len(pairs.item),
+            (float(rating.min()), float(rating.max())),
+            range(profiles),
+            range(items),
+        )
+
+    def all_ratings(self) -> Iterator[tuple[int, int, float]]:
+        """Every rating once; called at the beginning of each epoch."""
+        self._on_epoch()
+        return iter(super().all_ratings())
+
+
+class SampledTrainset(RatedTrainset):
     """Positives in proportion to their strength, ``negatives`` uniform items beside each, shuffled.
 
-    Inner ids are row numbers. Surprise's Cython does not check them: one out of range crashes the process, so
-    they are checked here. A negative that the profile has met is replaced by a target of 1, not drawn again:
+    A negative that the profile has met is replaced by a target of 1, not drawn again:
     it is one positive more, which keeps an epoch's length fixed.
     """
 
     def __init__(
         self, pairs: Pairs, items: int, *, negatives: int, seed: int, on_epoch: Callable[[], None]
     ) -> None:
-        profiles = len(pairs.start) - 1
-        _check(pairs, items)
+        super().__init__(pairs, items, np.ones(len(pairs.item)), on_epoch=on_epoch)
         self._pairs, self._negatives = pairs, negatives
         self._profile, self._cumulative = pairs.profile, np.cumsum(pairs.strength)
         self._keys = self._profile * items + pairs.item
         self._rng = np.random.default_rng(seed)
-        self._on_epoch = on_epoch
-        super().__init__(
-            _ratings_of(pairs.start, pairs.item, profiles),
-            _ratings_of(*_transposed(pairs, items), items),
-            profiles,
-            items,
-            len(pairs.item),
-            (0, 1),
-            range(profiles),
-            range(items),
-        )
+        self.rating_scale = (0, 1)
         self._global_mean = 1 / (1 + negatives)
 
     def all_ratings(self) -> Iterator[tuple[int, int, float]]:
@@ -82,15 +100,28 @@ def _check(pairs: Pairs, items: int) -> None:
         raise DataError("an interaction names an item that is not in the catalogue")
 
 
-def _ratings_of(start: I64, other: I64, rows: int) -> dict[int, list[tuple[int, float]]]:
-    """Surprise's ``ur`` or ``ir``: row → the others it met, each rated 1; rows without any are left out."""
-    found = {}
-    for row in range(rows):
-        if start[row + 1] > start[row]:
-            found[row] = [(int(one), 1.0) for one in other[start[row] : start[row + 1]]]
-    return found
+class _Rows(dict[int, list[tuple[int, float]]]):
+    """Surprise's ``ur`` or ``ir``: row → (the other id, rating); a row without any is empty."""
+
+    def __init__(self, start: I64, other: I64, rating: F64) -> None:
+        pairs = list(zip(other.tolist(), rating.tolist(), strict=True))
+        bounds = start.tolist()
+        super().__init__(
+            (row, pairs[low:high]) for row, (low, high) in enumerate(pairwise(bounds)) if high > low
+        )
+
+    def __missing__(self, row: int) -> list[tuple[int, float]]:
+        return []
 
 
-def _transposed(pairs: Pairs, items: int) -> tuple[I64, I64]:
-    order = np.argsort(pairs.item, kind="stable")
-    return np.searchsorted(pairs.item[order], np.arange(items + 1)).astype(np.int64), pairs.profile[order]
+def rated_sample(pairs: Pairs, items: int, *, negatives: int, seed: int) -> tuple[Pairs, F64]:
+    """The pairs rated 1 and, beside each, ``negatives`` uniform items rated 0, drawn once, sorted."""
+    profiles = len(pairs.start) - 1
+    met = pairs.profile * items + pairs.item
+    drawn = np.random.default_rng(seed).integers(items, size=len(met) * negatives)
+    others = np.setdiff1d(np.repeat(pairs.profile, negatives) * items + drawn, met)
+    key = np.concatenate([met, others])
+    order = np.argsort(key, kind="stable")
+    rating = np.repeat([1.0, 0.0], [len(met), len(others)])[order]
+    start = np.searchsorted(key[order] // items, np.arange(profiles + 1)).astype(np.int64)
+    return replace(pairs, start=start, item=key[order] % items), rating

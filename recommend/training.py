@@ -45,7 +45,7 @@ def train(
         raise DataError("the catalogue is empty: there is nothing to recommend", fix="check the items file")
     events = read_events(interactions, items["item_id"], spec, now)
     pairs = gather_pairs(events, items.num_rows)
-    fitted = fit_algorithm(pairs, events, items.num_rows, spec, seed=seed, progress=progress)
+    fitted = fit_algorithm(pairs, items.num_rows, spec, seed=seed, progress=progress)
     neighbours = fitted.neighbours
     if neighbours is None:
         neighbours = find_neighbours(pairs, items.num_rows, weights=pairs.weight)

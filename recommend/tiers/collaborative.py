@@ -70,7 +70,7 @@ class Collaborative:
             found: F64 = (unit[place[left]] * unit[place[right]]).sum(axis=1)
             return found
 
-        return find_causes(self._context, rows, items, alike, ALIKE)
+        return find_causes(self._context.pairs, rows, items, alike, ALIKE)
 
     def reason(self, code: int) -> str:
         return tell_cause(self._context, code, "chosen by what you like")
