@@ -1,0 +1,105 @@
+"""One batch of recipients in, one batch of mails out: the function that every process runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from render.compiled import CompiledCampaign
+from render.context import RenderContext
+from render.program import Mail, program
+from render.rows import batch_rows
+
+MAILS = pa.schema(
+    [
+        ("profile_id", pa.string()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("detail", pa.string()),
+        ("message_id", pa.string()),
+        ("subject", pa.string()),
+        ("preheader", pa.string()),
+        ("html", pa.binary()),
+        ("text", pa.string()),
+        ("headers", pa.map_(pa.string(), pa.string())),
+        ("variant", pa.string()),
+        ("trace", pa.binary()),
+    ]
+)
+"""The columns of rendered mails. Of a skipped one only profile, reason, detail, id and trace are there."""
+
+
+def render_batch(compiled: CompiledCampaign, context: RenderContext, batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Render each row of a batch of recipients with their blocks chosen; rows stay in order.
+
+    The columns read are the attributes, ``segment:…``, ``recommendations`` and ``slot:…`` (and
+    ``eligible:…``, when ``choose_blocks`` made it). A mail that cannot be made is skipped with its reason.
+    """
+    bound = program(compiled, context)
+    columns: list[list[Any]] = [[] for _ in MAILS]
+    for row in batch_rows(batch, row_columns(compiled), context.catalogue):
+        mail = bound.mail(row)
+        for column, value in zip(columns, _values(mail, row, bound.compiled), strict=True):
+            column.append(value)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, MAILS, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=MAILS)
+
+
+def row_columns(compiled: CompiledCampaign) -> list[str]:
+    """The columns of the frame that rendering reads."""
+    always = {"profile_id", "locale", "recommendations", "recommendation_note"}
+    slots = {f"{kind}:{slot}" for slot in compiled.compiled_slots for kind in ("slot", "eligible")}
+    return sorted(compiled.names | always | slots)
+
+
+def headers(unsubscribe_url: str) -> list[tuple[str, str]]:
+    """One-click unsubscription (RFC 8058)."""
+    return [
+        ("List-Unsubscribe", f"<{unsubscribe_url}>"),
+        ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
+    ]
+
+
+def _values(mail: Mail, row: dict[str, Any], compiled: CompiledCampaign) -> tuple[Any, ...]:
+    trace = compact_trace(mail, row, compiled)
+    if mail.skip is not None:
+        nothing = (None, None, None, None, None, None)
+        return (row["profile_id"], "skipped", str(mail.skip), mail.detail, mail.message_id, *nothing, trace)
+    return (
+        row["profile_id"],
+        "rendered",
+        None,
+        None,
+        mail.message_id,
+        mail.subject,
+        mail.preheader,
+        mail.html,
+        mail.text,
+        headers(mail.unsubscribe_url),
+        mail.variant,
+        trace,
+    )
+
+
+def compact_trace(mail: Mail, row: dict[str, Any], compiled: CompiledCampaign) -> bytes:
+    """The decisions of one mail as short JSON; ``explain_row`` gives the whole."""
+    shown: dict[str, Any] = {
+        "message_id": mail.message_id,
+        "profile_id": row["profile_id"],
+        "slots": mail.slots,
+    }
+    if mail.failed:
+        shown["failed"] = mail.failed
+    if mail.uses:
+        codes = {"html": compiled.html, "line": compiled.line}
+        used = {(codes[mode].fallbacks[number][0], str(value)) for mode, number, value in mail.uses}
+        shown["fallbacks"] = sorted(used)
+    if row["recommendations"]:
+        shown["recommendations"] = [[item["item_id"], item["source"]] for item in row["recommendations"]]
+    if row.get("recommendation_note"):
+        shown["note"] = row["recommendation_note"]
+    if mail.skip is not None:
+        shown["skip"], shown["detail"] = str(mail.skip), mail.detail
+    return orjson.dumps(shown)

@@ -1,0 +1,436 @@
+"""Jinja's statements written as straight-line Python that appends constant bytes and leaves to a list.
+
+The one mechanism of speed: a run of output that reads nothing but one catalogue item, the locale and what
+all mails share becomes a function of the item's id and the locale, remembered in a bounded LRU. A product
+card is made once per item, a block of translated text once per language; what belongs to one recipient
+stays a leaf between such runs. docs/rendering.md shows the code of a card.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from jinja2 import nodes
+
+from render.expressions import Local, Reads, RefusedError, Writer, depth
+
+SHARED = frozenset({"brand", "campaign", "now", "locale"})
+"""Names whose value is the same in all mails of a run (the locale is part of every key)."""
+BARRIERS = frozenset({"@abort", "@set"})
+"""Marks of atoms that cannot change places with others: an abort, a slot, an assignment."""
+ENCODERS = frozenset({"_html", "_path", "_query", "_css"})
+Scope = dict[str, Local]
+
+
+@dataclass
+class Module:
+    """The Python text being written: lines, and for each the segment it came from."""
+
+    mode: str
+    known: frozenset[str]
+    fields: frozenset[str]
+    asset: Callable[[str], str] | None = None
+    record: bool = False
+    """Write down which arm of each ``if`` was taken, and remember nothing."""
+    lines: list[str] = field(default_factory=list)
+    origins: list[int] = field(default_factory=list)
+    fallbacks: list[tuple[str, int]] = field(default_factory=list)
+    """Expression and segment of each use of ``fallback``, by number."""
+    arms: list[tuple[str, int]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    """Names of the row that any part reads."""
+    count: int = 0
+
+    def fresh(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    def constant(self, text: str) -> str:
+        return repr(text.encode("ascii")) if self.mode == "html" else repr(text)
+
+    @property
+    def empty(self) -> str:
+        return "b''" if self.mode == "html" else "''"
+
+    @property
+    def source(self) -> str:
+        return "\n".join(self.lines) + "\n"
+
+
+@dataclass
+class Part:
+    """Writes one function: the body of a template or of a block."""
+
+    module: Module
+    defaults: dict[str, Any] = field(default_factory=dict)
+    out: str = "out"
+    indent: int = 1
+    reads: Reads = field(default_factory=Reads)
+    lines: list[tuple[str, int]] = field(default_factory=list)
+    pending: list[tuple[str, int]] = field(default_factory=list)
+    hoisted: dict[str, str] = field(default_factory=dict)
+    sets: list[str] = field(default_factory=list)
+    loops: int = 0
+    remember: bool = True
+    segment: int = 0
+
+    # -- expressions -------------------------------------------------------------------------------------
+    def expression(self, node: nodes.Node, scope: Scope) -> str:
+        written, reads = self._written(node, scope)
+        self.reads.update(reads)
+        return written
+
+    def _written(self, node: nodes.Node, scope: Scope) -> tuple[str, Reads]:
+        writer = Writer(
+            self.module.known, scope, self.module.fields, self.defaults, self.module.asset, self._note
+        )
+        return writer.write(node), writer.reads
+
+    def _note(self, node: nodes.Filter) -> int:
+        expression = node.node.name if isinstance(node.node, nodes.Name) else _spelt(node.node)
+        entry = (expression, self.segment)
+        if entry not in self.module.fallbacks:
+            self.module.fallbacks.append(entry)
+        return self.module.fallbacks.index(entry)
+
+    # -- lines -------------------------------------------------------------------------------------------
+    def line(self, text: str) -> None:
+        self.flush()
+        self.lines.append(("    " * self.indent + text, self.segment))
+
+    def flush(self) -> None:
+        """Append what is pending to the output in one step; each leaf on its own line, for its location."""
+        if not self.pending:
+            return
+        pad = "    " * self.indent
+        first = self.pending[0][1]
+        if len(self.pending) == 1:
+            self.lines.append((f"{pad}{self.out}.append({self.pending[0][0]})", first))
+        else:
+            self.lines.append((f"{pad}{self.out} += (", first))
+            self.lines += [(f"{pad}    {text},", segment) for text, segment in self.pending]
+            self.lines.append((f"{pad})", first))
+        self.pending = []
+
+    # -- bodies ------------------------------------------------------------------------------------------
+    def body(self, body: Sequence[nodes.Node], scope: Scope) -> None:
+        """Statements in order; runs that nothing personal enters become remembered functions."""
+        atoms = list(_atoms(body))
+        whole: Iterable[tuple[str | None, list[Any]]] = [(None, atoms)]
+        for key, group in self._groups(atoms, scope) if self.remember and not self.module.record else whole:
+            if key is None:
+                for atom in group:
+                    self.atom(atom, scope)
+            else:
+                self._remembered(key, group, scope)
+
+    def atom(self, atom: nodes.Node | str, scope: Scope) -> None:
+        if isinstance(atom, str):
+            self.pending.append((self.module.constant(atom), self.segment))
+            return
+        writer = _STATEMENTS.get(type(atom))
+        if writer is not None:
+            writer(self, atom, scope)
+        elif isinstance(atom, nodes.Expr):
+            self._leaf(atom, scope)
+        else:
+            name = type(atom).__name__.lower()
+            raise RefusedError(f"{{% {name} %}} is not part of the language", line=atom.lineno)
+
+    def _leaf(self, node: nodes.Expr, scope: Scope) -> None:
+        """One escaped value. Inside a loop, a value that the loop does not change is computed once."""
+        if isinstance(node, nodes.Filter) and node.name in ENCODERS and node.node is not None:
+            self.segment = _segment(node)
+            written, reads = self._written(node.node, scope)
+            escaped = f"e{node.name}({written})"
+        else:
+            raise RefusedError("an output without its escape", line=node.lineno)
+        self.reads.update(reads)
+        if self.loops and not (reads.locals or reads.items or "@abort" in reads.names):
+            name = self.hoisted.setdefault(escaped, f"h{len(self.hoisted)}")
+            self.line(f"if {name} is None: {name} = {escaped}")
+            escaped = name
+        self.pending.append((escaped, self.segment))
+
+    # -- remembered runs ---------------------------------------------------------------------------------
+    def _groups(self, atoms: list[nodes.Node | str], scope: Scope) -> Iterable[tuple[str | None, list[Any]]]:
+        """Cut at what must happen in its place; each group is (key, atoms): the Python name of the item that
+        its runs read, '' when they read none, None when there is nothing to remember."""
+        chunk: list[nodes.Node | str] = []
+        known: list[Reads] = []
+        for atom in atoms:
+            fact = self._facts(atom, scope)
+            if not fact.names & BARRIERS:
+                chunk.append(atom)
+                known.append(fact)
+                continue
+            if chunk:
+                yield self._dominant(chunk, known), chunk
+            yield None, [atom]  # written before the next atom is looked at, which may name what it sets
+            chunk, known = [], []
+        if chunk:
+            yield self._dominant(chunk, known), chunk
+
+    def _dominant(self, atoms: list[nodes.Node | str], facts: list[Reads]) -> str | None:
+        """The item that most atoms read; '' when they read only what is shared, None for no gain."""
+        shareable = [fact for atom, fact in zip(atoms, facts, strict=True) if not isinstance(atom, str)]
+        shareable = [fact for fact in shareable if _is_shared(fact) and len(fact.items) < 2]
+        votes = [item for fact in shareable for item in fact.items]
+        if votes:
+            return max(sorted(set(votes)), key=votes.count)
+        return "" if shareable else None
+
+    def _facts(self, atom: nodes.Node | str, scope: Scope) -> Reads:
+        """What an atom reads, found by writing it once for nothing."""
+        if isinstance(atom, str):
+            return Reads()
+        draft = Part(self.module, self.defaults, remember=False, loops=self.loops, segment=self.segment)
+        arms, count = len(self.module.arms), self.module.count
+        draft.atom(atom, dict(scope))
+        del self.module.arms[arms:]
+        self.module.count = count
+        if isinstance(atom, nodes.Assign) or any(True for _ in atom.find_all(nodes.Assign)):
+            draft.reads.names.add("@set")
+        inner = {name for name in draft.reads.locals | draft.reads.items if name not in _pythons(scope)}
+        draft.reads.locals -= inner
+        draft.reads.items -= inner
+        return draft.reads
+
+    def _remembered(self, key: str, atoms: list[nodes.Node | str], scope: Scope) -> None:
+        facts = [self._facts(atom, scope) for atom in atoms]
+        fits = [_is_shared(fact) and fact.items <= {key} for fact in facts]
+        runs: list[tuple[bool, list[Any]]] = []
+        for atom, fit in zip(atoms, fits, strict=True):
+            if not runs or runs[-1][0] != fit:
+                runs.append((fit, []))
+            runs[-1][1].append(atom)
+        remembered = [run for fit, run in runs if fit and any(not isinstance(atom, str) for atom in run)]
+        name = self.module.fresh("m")
+        noted = self._function(name, key, remembered, scope)
+        given = [f"{key}['item_id'] if {key} else None"] if key else []
+        self.line(f"r{name} = {name}({', '.join([*given, chr(114) + 'ow[' + repr('locale') + ']'])})")
+        if noted:
+            self.line(f"uses += r{name}[{len(remembered)}]")
+        self.reads.names.add("locale")
+        position = 0
+        for fit, run in runs:
+            if fit and any(not isinstance(atom, str) for atom in run):
+                self.pending.append((f"r{name}[{position}]", self.segment))
+                position += 1
+            else:
+                for atom in run:
+                    self.atom(atom, scope)
+
+    def _function(self, name: str, key: str, runs: list[list[Any]], scope: Scope) -> bool:
+        """Write the remembered function into the module; True when it hands back uses of fallbacks."""
+        outs = [f"p{index}" for index in range(len(runs))]
+        part = Part(self.module, self.defaults, remember=False, segment=self.segment)
+        for out, run in zip(outs, runs, strict=True):
+            part.out = out
+            part.line(f"{out} = []")
+            for atom in run:
+                part.atom(atom, scope)
+            part.flush()
+        self.reads.names |= part.reads.names
+        noted = part.reads.fallbacks
+        joined = ", ".join(f"{self.module.empty}.join({out})" for out in outs)
+        part.line(f"return ({joined},{' tuple(uses),' if noted else ''})")
+        head = [f"@remember\ndef {name}({'key, ' if key else ''}locale):", "    uses, left = [], [MAX_STEPS]"]
+        head.append("    row = shared(locale)")
+        if key:
+            head.append(f"    {key} = item(key)")
+        head += _blank(part)
+        _emit(self.module, "\n".join(head).split("\n"), part)
+        return noted
+
+    # -- statements --------------------------------------------------------------------------------------
+    def _if(self, node: nodes.If, scope: Scope) -> None:
+        branches: list[tuple[nodes.Node | None, list[nodes.Node]]] = [(node.test, node.body)]
+        branches += [(other.test, other.body) for other in node.elif_]
+        branches.append((None, node.else_))
+        for position, (test, body) in enumerate(branches):
+            if test is not None:
+                written = self.expression(test, scope)
+                if position:
+                    self.line(f"else:  # {position}")
+                    self.indent += 1
+                self.line(f"if {written}:")
+            else:
+                self.line("else:")
+            self.indent += 1
+            if self.module.record:
+                what = _spelt(test) if test is not None else "else"
+                self.module.arms.append((f"{what} → arm {position + 1}", node.lineno))
+                self.line(f"arms.add({len(self.module.arms) - 1})")
+            self.body(body, scope)
+            self.line("pass")
+            self.indent -= 1
+        self.indent -= len(node.elif_)
+
+    def _for(self, node: nodes.For, scope: Scope) -> None:
+        if node.recursive:
+            raise RefusedError("a recursive loop is not part of the language", line=node.lineno)
+        counter = self.module.fresh("i")
+        items = f"{counter}_all"
+        inside = dict(scope)
+        target = self._target(node.target, node.iter, scope, inside)
+        written = self.expression(node.iter, scope)
+        if node.test is not None:
+            written = (
+                f"[{target} for {target} in sequence({written}) if {self.expression(node.test, inside)}]"
+            )
+        inside["loop"] = Local(counter, loop=counter)
+        self.line(f"{items} = steps({written}, left)")
+        self.line(f"for {counter}, {target} in enumerate({items}):")
+        self.indent, self.loops = self.indent + 1, self.loops + 1
+        self.body(node.body, inside)
+        self.line("pass")
+        self.indent, self.loops = self.indent - 1, self.loops - 1
+        if node.else_:
+            self.line(f"if not {items}:")
+            self.indent += 1
+            self.body(node.else_, dict(scope))
+            self.line("pass")
+            self.indent -= 1
+
+    def _target(self, target: nodes.Node, value: nodes.Node, scope: Scope, inside: Scope) -> str:
+        if isinstance(target, nodes.Tuple):
+            return (
+                f"({', '.join(self._target(item, nodes.Const(0), scope, inside) for item in target.items)},)"
+            )
+        if not isinstance(target, nodes.Name):
+            raise RefusedError("a loop binds names", line=target.lineno)
+        around = depth(value, scope)
+        python = self.module.fresh(f"l_{target.name}_" if target.name.isascii() else "l_")
+        inside[target.name] = Local(python, around - 1 if around else None)
+        return python
+
+    def _with(self, node: nodes.With, scope: Scope) -> None:
+        inside = dict(scope)
+        for target, value in zip(node.targets, node.values, strict=True):
+            self._assign(target, value, scope, inside)
+        self.body(node.body, inside)
+
+    def _set(self, node: nodes.Assign, scope: Scope) -> None:
+        self._assign(node.target, node.node, scope, scope)
+
+    def _assign(self, target: nodes.Node, value: nodes.Node, scope: Scope, inside: Scope) -> None:
+        if not isinstance(target, nodes.Name):
+            raise RefusedError(
+                "one name is set at a time", fix="write one {% set %} each", line=target.lineno
+            )
+        written = self.expression(value, scope)
+        old = scope.get(target.name) if inside is scope else None
+        python = old.python if old and old.python in self.sets else self.module.fresh(f"l_{target.name}_")
+        self.sets.append(python)
+        self.line(f"{python} = {written}")
+        inside[target.name] = Local(python, depth(value, scope))
+
+    def _whole(self, node: nodes.FilterBlock, scope: Scope) -> None:
+        """``{% filter _url %}``: a link that is checked once it is whole."""
+        if node.filter.name == "_slot":
+            slot = node.filter.args[0].as_const()
+            self.reads.names.add("@abort")
+            self.line(f"fill({slot!r}, row, out, uses, left, arms)")
+            return
+        if node.filter.name != "_url":
+            raise RefusedError("{% filter %} is not part of the language", line=node.lineno)
+        outer, name = self.out, self.module.fresh("o")
+        self.line(f"{name} = []")
+        self.out = name
+        for atom in _atoms(node.body):
+            self.atom(atom, scope)
+        self.flush()
+        self.out = outer
+        self.segment = _segment(node.filter)
+        self.pending.append((f"checked_url({self.module.empty}.join({name}))", self.segment))
+
+
+def write_part(
+    module: Module, name: str, body: Sequence[nodes.Node], defaults: dict[str, Any] | None = None
+) -> None:
+    """Add ``def name(row, out, uses, left, arms)`` to the module. Raises RefusedError."""
+    part = Part(module, defaults or {})
+    part.body(body, {})
+    part.flush()
+    module.names |= part.reads.names
+    head = [f"def {name}(row, out, uses, left, arms):", *_blank(part)]
+    part.line("return out")
+    _emit(module, head, part)
+
+
+def _blank(part: Part) -> list[str]:
+    """Names that are set on some paths only start as missing."""
+    names = dict.fromkeys([*part.hoisted.values(), *part.sets])
+    return [f"    {' = '.join(names)} = None"] if names else []
+
+
+def _emit(module: Module, head: list[str], part: Part) -> None:
+    module.lines += head
+    module.origins += [-1] * len(head)
+    for text, segment in part.lines:
+        module.lines.append(text)
+        module.origins.append(segment)
+
+
+def _atoms(body: Sequence[nodes.Node]) -> Iterable[nodes.Node | str]:
+    """Statements and the pieces of outputs, constant text as str, adjacent constants joined."""
+    text = ""
+    for node in body:
+        for piece in node.nodes if isinstance(node, nodes.Output) else [node]:
+            if isinstance(piece, nodes.TemplateData):
+                text += piece.data
+                continue
+            if text:
+                yield text
+                text = ""
+            yield piece
+    if text:
+        yield text
+
+
+def _is_shared(fact: Reads) -> bool:
+    return fact.names <= SHARED and not fact.locals
+
+
+def _pythons(scope: Scope) -> set[str]:
+    return {local.python for local in scope.values()}
+
+
+def _segment(node: nodes.Filter) -> int:
+    value = node.args[0] if node.args else None
+    return int(value.value) if isinstance(value, nodes.Const) else 0
+
+
+def _spelt(node: nodes.Node | None) -> str:
+    """An expression as an author would write it, near enough to be found in the file."""
+    if isinstance(node, nodes.Getattr):
+        return f"{_spelt(node.node)}.{node.attr}"
+    if isinstance(node, nodes.Name):
+        return node.name
+    if isinstance(node, nodes.Const):
+        return repr(node.value)
+    if isinstance(node, nodes.Filter):
+        return f"{_spelt(node.node)} | {node.name}"
+    if isinstance(node, nodes.Compare):
+        return " ".join([_spelt(node.expr), *(f"{op.op} {_spelt(op.expr)}" for op in node.ops)])
+    if isinstance(node, nodes.Not):
+        return f"not {_spelt(node.node)}"
+    if isinstance(node, (nodes.And, nodes.Or)):
+        return f"{_spelt(node.left)} {type(node).__name__.lower()} {_spelt(node.right)}"
+    if isinstance(node, nodes.Getitem):
+        return f"{_spelt(node.node)}[…]"
+    if isinstance(node, nodes.Call):
+        return f"{_spelt(node.node)}(…)"
+    return "…"
+
+
+_STATEMENTS: dict[type[nodes.Node], Callable[[Part, Any, Scope], None]] = {
+    nodes.Assign: Part._set,
+    nodes.FilterBlock: Part._whole,
+    nodes.For: Part._for,
+    nodes.If: Part._if,
+    nodes.With: Part._with,
+}

@@ -1,0 +1,123 @@
+"""A compiled campaign: the generated functions as text, its slots and rules, and what compiling it took."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from mailwright.errors import Location
+from mailwright.model.campaign import CampaignSpec
+from mailwright.model.workspace import WorkspaceSpec
+from render.library import BlockSpec, Strings
+from rules import Rule
+
+
+@dataclass(frozen=True)
+class Code:
+    """Generated Python of one output, and the way back from its lines to the files."""
+
+    mode: str
+    """``html`` (ASCII bytes), ``text`` or ``line`` (str)."""
+    source: str
+    origins: tuple[int, ...]
+    """For each line the number of the segment it came from; -1: none."""
+    fallbacks: tuple[tuple[str, int], ...] = ()
+    """Expression and segment of each ``fallback``."""
+    arms: tuple[tuple[str, int], ...] = ()
+    """What each arm of an ``if`` is, and its segment; in recording code only."""
+
+    @cached_property
+    def compiled(self) -> Any:
+        return compile(self.source, f"<{self.mode}>", "exec")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {key: value for key, value in self.__dict__.items() if key != "compiled"}
+
+
+@dataclass(frozen=True)
+class CompiledBlock:
+    """One candidate of a slot: its condition, and the functions that write it."""
+
+    name: str
+    spec: BlockSpec
+    at: Location
+    when: Rule | None
+    """None: always."""
+    needs: tuple[Rule, ...]
+    starts: datetime | None
+    """Aware; from this instant."""
+    ends: datetime | None
+    """Aware; before this instant."""
+    function: str
+
+    @property
+    def needs_nothing(self) -> bool:
+        """Whether everyone may get it, at any time."""
+        dated = self.starts is not None or self.ends is not None
+        return (
+            self.when is None
+            and not self.needs
+            and not dated
+            and not self.spec.locale
+            and not self.spec.experiment
+        )
+
+
+@dataclass(frozen=True)
+class CompiledSlot:
+    """A slot and its candidates, in the order in which they are tried."""
+
+    name: str
+    optional: bool
+    blocks: tuple[CompiledBlock, ...]
+
+
+@dataclass(frozen=True)
+class CompileStats:
+    """What compiling took: runs of MJML and of the inliner (0 when the compiled form was cached)."""
+
+    mjml_runs: int
+    inline_runs: int
+    cached: bool
+    html_bytes: int
+    """Bytes of compiled HTML, all blocks of all slots together."""
+
+
+@dataclass(frozen=True)
+class CompiledCampaign:
+    """All that is needed to choose blocks and render mails; it can be pickled and sent to other processes."""
+
+    name: str
+    fingerprint: str
+    spec: CampaignSpec
+    settings: WorkspaceSpec
+    compiled_slots: Mapping[str, CompiledSlot]
+    html: Code
+    text: Code
+    line: Code
+    recorded: Code
+    """``html`` once more, writing down which arms were taken; it gives the same bytes."""
+    names: frozenset[str]
+    """Columns of the frame that the mails read."""
+    places: tuple[Location, ...]
+    """Where each segment stands."""
+    strings: Mapping[str, Strings]
+    warnings: tuple[str, ...]
+    stats: CompileStats
+    source: Any = field(repr=False, default=None)
+    """The template as MJML with Jinja and escapes in place, for the slow way (``verify``)."""
+    inlined: str = field(repr=False, default="")
+    """The compiled HTML with tokens, for checks."""
+
+    @property
+    def slots(self) -> dict[str, tuple[str, ...]]:
+        """Slot → names of its blocks, in the order in which they are tried."""
+        return {
+            name: tuple(block.name for block in slot.blocks) for name, slot in self.compiled_slots.items()
+        }
+
+    def block(self, slot: str, name: str) -> CompiledBlock:
+        return next(block for block in self.compiled_slots[slot].blocks if block.name == name)

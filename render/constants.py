@@ -1,0 +1,130 @@
+"""What is known when compiling: ``brand.…``, ``campaign.name``, ``campaign.values.…`` and ``asset(…)``.
+
+Expressions made of nothing else are computed once and put into the MJML as if the author had written the
+value, so they may stand anywhere, also where no value can change per recipient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Environment, TemplateSyntaxError, nodes
+
+from mailwright.errors import MailwrightError, SourceError
+from render import language
+from render.escapes import clean
+from render.expressions import RefusedError, Writer
+from render.formats import LOCAL_FILTERS
+from render.language import FILTERS, TESTS, LimitError, MissingValueError
+from render.restoring import OPEN, SHUT
+from render.source import Segment
+
+INNER = Environment(  # noqa: S701 escapes are written into the text
+    block_start_string=OPEN + "%",
+    block_end_string="%" + SHUT,
+    variable_start_string=OPEN + "{",
+    variable_end_string="}" + SHUT,
+    comment_start_string=OPEN + "#",
+    comment_end_string="#" + SHUT,
+    keep_trailing_newline=True,
+)
+"""Parses compiled text, in which code stands between delimiters that no file can hold."""
+
+COMPUTE: dict[str, Any] = {
+    **{f"f_{name}": function for name, function in FILTERS.items()},
+    **{f"is_{name}": function for name, function in TESTS.items()},
+    **{
+        name: getattr(language, name)
+        for name in (
+            "get",
+            "part",
+            "number",
+            "power",
+            "add",
+            "concat",
+            "numbers",
+            "sequence",
+            "steps",
+            "cycle",
+            "fallback",
+            "MAX_STEPS",
+        )
+    },
+}
+"""What generated code may call; Python's own names are not among them."""
+
+BUILTINS = {"len": len, "enumerate": enumerate, "tuple": tuple}
+
+
+@dataclass(frozen=True)
+class Constants:
+    """The constant names, and the pictures that are published."""
+
+    brand: Mapping[str, Any]
+    campaign: Mapping[str, Any]
+    asset: Callable[[str], str]
+
+    @property
+    def row(self) -> dict[str, Any]:
+        return {"brand": self.brand, "campaign": self.campaign}
+
+
+def parse_expression(segment: Segment) -> nodes.Expr:
+    """The expression of a segment. Raises TemplateError for its syntax."""
+    text = segment.text.replace("\n", " ")
+    try:
+        body = INNER.parse(f"{OPEN}{{ ({text}) }}{SHUT}").body
+    except (TemplateSyntaxError, RecursionError) as error:
+        message = getattr(error, "message", None) or "nested too deeply"
+        raise segment.error(f"this is not an expression: {message}") from error
+    output = body[0] if body else None
+    if not isinstance(output, nodes.Output) or len(output.nodes) != 1:
+        raise segment.error("this is not one expression", fix="write one value between {{ and }}")
+    return output.nodes[0]
+
+
+def fold(segments: Sequence[Segment], constants: Constants) -> list[Segment]:
+    """The segments with every constant expression replaced by its value. Raises TemplateError."""
+    folded = []
+    for segment in segments:
+        if segment.kind == "expr" and is_constant(node := parse_expression(segment)):
+            value = _value(segment, node, constants)
+            folded.append(Segment("const", value, segment.source, segment.offset))
+        else:
+            folded.append(segment)
+    return folded
+
+
+def is_constant(node: nodes.Node) -> bool:
+    """Whether nothing that belongs to a recipient, a run or a language enters an expression."""
+    for name in _all(node, nodes.Name):
+        if name.name not in ("brand", "campaign", "asset"):
+            return False
+    if any(filtered.name in LOCAL_FILTERS for filtered in _all(node, nodes.Filter)):
+        return False
+    return not any(member.attr == "occasion" for member in _all(node, nodes.Getattr))
+
+
+def _all(node: nodes.Node, kind: type[Any]) -> list[Any]:
+    return [*([node] if isinstance(node, kind) else []), *node.find_all(kind)]
+
+
+def _value(segment: Segment, node: nodes.Node, constants: Constants) -> str:
+    writer = Writer(frozenset({"brand", "campaign"}), asset=constants.asset)
+    try:
+        code = compile(writer.write(node), "<constant>", "eval")
+        names = {**COMPUTE, "row": constants.row, "__builtins__": BUILTINS}
+        return clean(eval(code, names))  # noqa: S307 written by Writer, from a closed language
+    except RefusedError as error:
+        raise segment.error(error.what, fix=error.fix) from error
+    except MissingValueError as error:
+        fix = 'set it in mailwright.yaml, or write | fallback("…")'
+        raise segment.error(f"{segment.text!r} is not set", fix=fix) from error
+    except SourceError:
+        raise
+    except MailwrightError as error:
+        raise segment.error(error.what, fix=error.fix) from error
+    except (LimitError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        raise segment.error(f"{segment.text!r} cannot be computed: {error}") from error

@@ -1,0 +1,127 @@
+"""How a value is written where it stands: text, attribute, link, style; and in the plain text part.
+
+Every escape gives ASCII for HTML: what is not ASCII becomes a character reference, so that no mail is ever
+encoded a second time.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+from urllib.parse import quote
+
+from render.language import LimitError, UnsafeValueError, text
+
+MEMO = 32_768
+"""Values that each escape remembers, the least recently used dropped first."""
+MAX_VALUE = 20_000
+"""Characters of one value in a mail."""
+
+SCHEMES = frozenset({"https", "http", "mailto", "tel", "asset"})
+"""What a link in a mail may start with. ``asset:`` marks a picture that is not published yet; it opens
+nothing, and a send refuses it."""
+
+_CONTROLS = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]|[\U0001fffe\U0001ffff]"
+)
+_BREAKS = re.compile(r"\s*[\r\n\x0b\x0c\x85\u2028\u2029]\s*")
+_SPACES = re.compile(r"[ \t\n]+")
+_SPECIAL = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;", "\n": " ", "\r": " "}
+)
+_CSS = re.compile(r"[\w #.,%+/-]*(?:(?:rgb|rgba|hsl|hsla)\([\d\s,.%/]*\)[\w #.,%+-]*)?", re.ASCII)
+_SCHEME = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.\-]*)\s*:")
+_URL_SAFE = "/:?#[]@!$&*+,;=%~-._"
+FIXED_SCHEME = re.compile(r"\s*(?:https?://|mailto:|tel:|#|\?|/(?!/))", re.IGNORECASE)
+"""A link whose constant beginning matches this cannot become anything else by what follows."""
+
+
+def clean(value: Any) -> str:
+    """The text of a value without characters that no mail may hold."""
+    shown = text(value)
+    if len(shown) > MAX_VALUE:
+        raise LimitError(f"a value of more than {MAX_VALUE:,} characters")
+    return _CONTROLS.sub("", shown)
+
+
+def ascii_html(shown: str) -> str:
+    """Text already escaped for HTML, with character references for what is not ASCII."""
+    return shown.encode("ascii", "xmlcharrefreplace").decode("ascii")
+
+
+def html(value: Any) -> str:
+    """Between tags and inside quoted attributes."""
+    return ascii_html(clean(value).translate(_SPECIAL))
+
+
+def path(value: Any) -> str:
+    """Inside a link, before any ``?``: what has no place in a link is percent-encoded."""
+    return quote(clean(value).strip(), safe=_URL_SAFE)
+
+
+def query(value: Any) -> str:
+    """Inside a link after ``?`` or ``#``: one component, wholly percent-encoded."""
+    return quote(clean(value), safe="")
+
+
+def css(value: Any) -> str:
+    """Inside a style: colours, sizes, names. Raises UnsafeValueError for anything else."""
+    shown = clean(value).strip()
+    if not _CSS.fullmatch(shown):
+        raise UnsafeValueError(f"{shown[:40]!r} cannot stand in a style")
+    return shown
+
+
+def url(shown: str) -> str:
+    """A whole link. Raises UnsafeValueError for a scheme that no mail may open."""
+    match = _SCHEME.match(shown)
+    if match and match[1].lower() not in SCHEMES:
+        raise UnsafeValueError(f"a link cannot start with {match[1]}:")
+    return shown
+
+
+def plain(value: Any) -> str:
+    """In the text part: one line, white space as one blank."""
+    return _SPACES.sub(" ", _BREAKS.sub(" ", clean(value)))
+
+
+def _escaped(escape: Callable[[Any], str]) -> Callable[[Any], str]:
+    return lambda value: escape(value).replace("&", "&amp;")
+
+
+HTML: dict[str, Callable[[Any], str]] = {
+    "_html": html,
+    "_path": _escaped(path),
+    "_query": query,
+    "_css": css,
+}
+TEXT: dict[str, Callable[[Any], str]] = {"_html": plain, "_path": path, "_query": query, "_css": css}
+
+
+def one_line(shown: str, what: str) -> str:
+    """A subject or preheader, which must be one line. Raises UnsafeValueError for a line break or control."""
+    if any(ord(character) < 32 or character in "\x7f\x85\u2028\u2029" for character in shown):
+        raise UnsafeValueError(f"the {what} holds a line break or a control character")
+    return _SPACES.sub(" ", shown).strip()
+
+
+def raw_line(value: Any) -> str:
+    """In the subject and the preheader: as it is, so that ``one_line`` sees any line break."""
+    return text(value)
+
+
+LINE: dict[str, Callable[[Any], str]] = {"_html": raw_line}
+
+
+def encoders(mode: str) -> dict[str, Callable[[Any], Any]]:
+    """The escapes of one output, each remembering: ``html`` gives ASCII bytes, ``text`` and ``line`` str."""
+    table = {"html": HTML, "text": TEXT, "line": LINE}[mode]
+
+    def remembering(escape: Callable[[Any], str]) -> Callable[[Any], Any]:
+        if mode == "html":
+            return lru_cache(MEMO, typed=True)(lambda value: escape(value).encode("ascii"))
+        return lru_cache(MEMO, typed=True)(escape)
+
+    return {name: remembering(escape) for name, escape in table.items()}

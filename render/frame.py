@@ -1,0 +1,76 @@
+"""A frame of recipients rendered in order, streamed, by one process or several."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+
+import pyarrow as pa
+
+from render.batch import render_batch
+from render.compiled import CompiledCampaign
+from render.context import RenderContext
+
+BATCH = 512
+"""Rows rendered at once."""
+AHEAD = 3
+"""Batches given to each process beyond the one that is awaited: what is in memory at most."""
+
+_shared: tuple[CompiledCampaign, RenderContext] | None = None
+
+
+def render_frame(
+    compiled: CompiledCampaign,
+    context: RenderContext,
+    frame: pa.Table,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The mails of a frame, a batch at a time, rows in order; the same bytes for any number of workers.
+
+    No more than a few batches are in memory. Each worker is a process of its own.
+    """
+    batches = frame.to_batches(max_chunksize=BATCH)
+    done = 0
+    for mails in _rendered(compiled, context, batches, workers):
+        done += mails.num_rows
+        if progress is not None:
+            progress(done, frame.num_rows)
+        yield mails
+
+
+def _rendered(
+    compiled: CompiledCampaign, context: RenderContext, batches: list[pa.RecordBatch], workers: int
+) -> Iterator[pa.RecordBatch]:
+    if workers <= 1 or len(batches) < 2:
+        for batch in batches:
+            yield render_batch(compiled, context, batch)
+        return
+    start = multiprocessing.get_context("spawn")
+    given = (compiled, context)
+    with ProcessPoolExecutor(workers, mp_context=start, initializer=_begin, initargs=given) as pool:
+        waiting: deque[Future[pa.RecordBatch]] = deque()
+        try:
+            for batch in batches:
+                waiting.append(pool.submit(_render, batch))
+                if len(waiting) > workers * AHEAD:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _begin(compiled: CompiledCampaign, context: RenderContext) -> None:
+    global _shared
+    _shared = (compiled, context)
+
+
+def _render(batch: pa.RecordBatch) -> pa.RecordBatch:
+    if _shared is None:
+        raise RuntimeError("this process was not started by render_frame")
+    return render_batch(*_shared, batch)

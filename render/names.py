@@ -1,0 +1,42 @@
+"""The names that template authors may use, and which values are known to be there."""
+
+from __future__ import annotations
+
+from mailwright.model.schema import ITEM_ATTRIBUTES, Schema
+from mailwright.model.workspace import WorkspaceSpec
+from rules import RuleCatalog
+
+SPECIAL = frozenset(
+    [
+        "brand",
+        "campaign",
+        "now",
+        "locale",
+        "subject",
+        "preheader",
+        "recommendations",
+        "recommendation_note",
+        "unsubscribe_url",
+        "preferences_url",
+        "view_url",
+    ]
+)
+"""Names beside the profile's attributes; they hide an attribute of the same name."""
+ALWAYS = frozenset(SPECIAL - {"recommendation_note"}) | {"profile_id"}
+"""Names that are never missing."""
+
+
+def visible_names(catalog: RuleCatalog) -> frozenset[str]:
+    """Attributes, specials, and ``segment:x`` for each segment."""
+    return frozenset(catalog.attributes) | SPECIAL | {f"segment:{name}" for name in catalog.segments}
+
+
+def item_fields(settings: WorkspaceSpec) -> frozenset[str]:
+    """Fields of the catalogue's items: what everyone sees of an item is the same."""
+    return frozenset({**ITEM_ATTRIBUTES, **settings.item}) - {"source", "score", "reason"}
+
+
+def certain_names(attributes: Schema) -> frozenset[str]:
+    """Names whose value can be shown without a fallback."""
+    sure = {name for name, spec in attributes.items() if spec.required or spec.default is not None}
+    return ALWAYS | sure

@@ -1,0 +1,266 @@
+"""Generated code bound to one run, and one row made into one mail by it."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from html import unescape
+from typing import Any
+
+from mailwright.model.identity import message_id
+from mailwright.model.message import SkipReason
+from render import escapes
+from render.compiled import Code, CompiledBlock, CompiledCampaign
+from render.constants import BUILTINS, COMPUTE
+from render.context import RenderContext
+from render.formats import dates, decimal, known_locale, money, percent, translator
+from render.language import MAX_STEPS, AbortError, LimitError, MissingValueError, UnsafeValueError, is_missing
+from render.rows import Row
+
+CARDS = 16_384
+"""Results that one remembered function keeps, the least recently used dropped first."""
+MAX_MAIL_BYTES = 2_000_000
+"""A mail larger than this is not made."""
+
+FAILURES = (
+    MissingValueError,
+    UnsafeValueError,
+    LimitError,
+    TypeError,
+    ValueError,
+    ArithmeticError,
+    LookupError,
+    AttributeError,
+)
+"""What hostile or missing data can raise in generated code."""
+
+
+class NoBlockError(Exception):
+    """A slot that must not be empty had no block left."""
+
+
+@dataclass
+class Mail:
+    """One mail made, or why it was not. ``slots`` holds what each slot shows in the end."""
+
+    message_id: str
+    subject: str = ""
+    preheader: str = ""
+    html: bytes = b""
+    text: str = ""
+    skip: SkipReason | None = None
+    detail: str = ""
+    slots: dict[str, str | None] = field(default_factory=dict)
+    failed: list[tuple[str, str, str]] = field(default_factory=list)
+    """Slot, block and reason of each block that could not be made."""
+    uses: list[tuple[str, int, Any]] = field(default_factory=list)
+    """Output, number and shown value of each fallback used."""
+    unsubscribe_url: str = ""
+    arms: frozenset[int] = frozenset()
+
+    @property
+    def variant(self) -> str:
+        return variant_id(self.slots)
+
+
+def variant_id(slots: Mapping[str, str | None]) -> str:
+    """The name of a combination of blocks: ``hero=vip;cross_sell=-``."""
+    return ";".join(f"{slot}={block or '-'}" for slot, block in slots.items())
+
+
+class Program:
+    """A compiled campaign bound to a run's catalogue, clock and language tables."""
+
+    def __init__(self, compiled: CompiledCampaign, context: RenderContext, *, record: bool = False) -> None:
+        self.compiled = compiled
+        self.context = context
+        self.shared = {
+            "brand": compiled.settings.brand,
+            "campaign": {"name": compiled.name, "values": compiled.spec.values, "occasion": context.occasion},
+            "now": context.now,
+        }
+        self.names = sorted(compiled.names - set(self.shared) - {"subject", "preheader", "locale"})
+        self._date = dates(compiled.settings.timezone)
+        self._translate = translator(dict(compiled.strings), compiled.settings.locale)
+        self._codes = {"html": compiled.recorded if record else compiled.html, "text": compiled.text}
+        html, text, line = (self._bind(code) for code in (*self._codes.values(), compiled.line))
+        self._html, self._text = html["template"], text["template"]
+        self._subject, self._preheader = line["subject"], line["preheader"]
+        self._blocks = {"html": html, "text": text}
+        self._links = self._link_makers()
+
+    # -- binding -----------------------------------------------------------------------------------------
+    def _bind(self, code: Code) -> dict[str, Any]:
+        names: dict[str, Any] = {
+            **COMPUTE,
+            **{f"e{name}": escape for name, escape in escapes.encoders(code.mode).items()},
+            "f_money": money,
+            "f_number": decimal,
+            "f_percent": percent,
+            "f_date": self._date,
+            "t": self._translate,
+            "item": self.context.catalogue.get,
+            "abort": _abort,
+            "noted": _noted,
+            "remember": lru_cache(CARDS, typed=True),
+            "shared": lambda locale: {**self.shared, "locale": locale},
+            "checked_url": _checked_html if code.mode == "html" else escapes.url,
+            "fill": self._fill_html if code.mode == "html" else self._fill_text,
+            "__builtins__": BUILTINS,
+        }
+        exec(code.compiled, names)  # noqa: S102 written by codegen, from a closed language
+        return names
+
+    def _link_makers(self) -> dict[str, Callable[[str], str]]:
+        signer, campaign, occasion = self.context.signer, self.context.campaign, self.context.occasion
+        makers = {
+            "preferences_url": lambda profile: f"{signer.base_url}/p/{signer.token('preferences', profile)}",
+            "view_url": lambda profile: (
+                f"{signer.base_url}/v/{signer.token('view', profile, campaign, occasion)}"
+            ),
+        }
+        return {name: make for name, make in makers.items() if name in self.compiled.names}
+
+    # -- one mail ----------------------------------------------------------------------------------------
+    def mail(self, row: Row) -> Mail:
+        """Make the mail of one row, whose dict is filled up with what all rows share."""
+        profile = row["profile_id"]
+        context = self.context
+        mail = Mail(message_id(context.campaign, profile, context.occasion))
+        mail.unsubscribe_url = context.signer.unsubscribe_url(profile, context.campaign, context.occasion)
+        self.complete(row, mail.unsubscribe_url)
+        uses: list[tuple[int, Any]] = []
+        try:
+            mail.subject = row["subject"] = self._one_line(self._subject, row, uses, "subject")
+            mail.preheader = row["preheader"] = self._one_line(self._preheader, row, uses, "preheader")
+            mail.uses += [("line", number, shown) for number, shown in uses]
+            if not mail.subject:
+                raise MissingValueError("the subject is empty")
+            mail.html = self.html(row, mail)
+            mail.text = self.text(row, mail)
+        except AbortError as error:
+            mail.skip, mail.detail = SkipReason.ABORTED, str(error)
+        except NoBlockError as error:
+            mail.skip, mail.detail = SkipReason.NO_BLOCK, str(error)
+        except FAILURES as error:
+            mail.skip, mail.detail = SkipReason.RENDER_FAILED, self.explained(error)
+        return mail
+
+    def complete(self, row: Row, unsubscribe_url: str) -> None:
+        """Add to a row what the run and the profile's language give."""
+        compiled = self.compiled
+        row.update(self.shared)
+        wanted = compiled.spec.locale or row.get("locale") or compiled.settings.locale
+        row["locale"] = known_locale(wanted, compiled.settings.locale)
+        row["unsubscribe_url"] = unsubscribe_url
+        for name, make in self._links.items():
+            row[name] = make(row["profile_id"])
+
+    def html(self, row: Row, mail: Mail | None = None) -> bytes:
+        """The HTML part of a completed row, ASCII."""
+        mail = mail if mail is not None else Mail("")
+        row["@mail"] = mail
+        uses: list[tuple[int, Any]] = []
+        arms: set[int] = set()
+        html = b"".join(self._html(row, [], uses, [MAX_STEPS], arms))
+        if len(html) > MAX_MAIL_BYTES:
+            raise LimitError(f"the mail has {len(html):,} bytes")
+        if uses:
+            mail.uses += [("html", number, shown) for number, shown in uses]
+        if arms:
+            mail.arms = frozenset(arms)
+        return html
+
+    def text(self, row: Row, mail: Mail) -> str:
+        """The plain text part, with the blocks that the HTML part ended up with."""
+        row["@mail"] = mail
+        text = "".join(self._text(row, [], [], [MAX_STEPS], set()))
+        return text.strip() + "\n"
+
+    def _one_line(self, write: Callable[..., list[str]], row: Row, uses: list[Any], what: str) -> str:
+        return escapes.one_line("".join(write(row, [], uses, [MAX_STEPS], set())), what)
+
+    # -- slots -------------------------------------------------------------------------------------------
+    def candidates(self, slot: str, row: Row) -> list[CompiledBlock]:
+        """The blocks that this row may get, best first; after the chosen one those that it falls back to."""
+        blocks = self.compiled.compiled_slots[slot].blocks
+        mask = row.get(f"eligible:{slot}")
+        if mask is not None:
+            return [block for index, block in enumerate(blocks) if mask >> index & 1]
+        chosen = row.get(f"slot:{slot}")
+        start = next((index for index, block in enumerate(blocks) if block.name == chosen), len(blocks))
+        rest = [block for block in blocks[start + 1 :] if block.needs_nothing]
+        return [*blocks[start : start + 1], *rest]
+
+    def _fill_html(
+        self, slot: str, row: Row, out: list[Any], uses: list[Any], left: list[int], arms: set[int]
+    ) -> None:
+        """Write the best block that can be made; one that fails leaves nothing behind but its reason."""
+        mail: Mail = row["@mail"]
+        compiled = self.compiled.compiled_slots[slot]
+        for block in self.candidates(slot, row):
+            length, used, taken = len(out), len(uses), set(arms)
+            try:
+                self._blocks["html"][block.function](row, out, uses, left, arms)
+            except FAILURES as error:
+                del out[length:], uses[used:]
+                arms &= taken
+                mail.failed.append((slot, block.name, self.explained(error)))
+            else:
+                mail.slots[slot] = block.name
+                return
+        mail.slots[slot] = None
+        if not compiled.optional:
+            raise NoBlockError(f"the slot {slot!r} has no block left")
+
+    def _fill_text(
+        self, slot: str, row: Row, out: list[Any], uses: list[Any], left: list[int], arms: set[int]
+    ) -> None:
+        name = row["@mail"].slots.get(slot)
+        if name is not None:
+            self._blocks["text"][self.compiled.block(slot, name).function](row, out, uses, left, arms)
+
+    # -- errors ------------------------------------------------------------------------------------------
+    def explained(self, error: BaseException) -> str:
+        """What went wrong and where in the workspace's files."""
+        place = self.place(error)
+        what = str(error) or type(error).__name__
+        return f"{place}: {what}" if place else what
+
+    def place(self, error: BaseException) -> str:
+        codes = {"<html>": self._codes["html"], "<text>": self._codes["text"], "<line>": self.compiled.line}
+        for frame in reversed(traceback.extract_tb(error.__traceback__)):
+            code = codes.get(frame.filename)
+            if code is None or frame.lineno is None:
+                continue
+            number = code.origins[frame.lineno - 1]
+            if 0 <= number < len(self.compiled.places):
+                return str(self.compiled.places[number])
+        return ""
+
+
+def program(compiled: CompiledCampaign, context: RenderContext, *, record: bool = False) -> Program:
+    """The campaign bound to the run; bound once, then remembered."""
+    key = compiled.fingerprint + ("+" if record else "")
+    if key not in context.programs:
+        context.programs[key] = Program(compiled, context, record=record)
+    return context.programs[key]
+
+
+def _abort(reason: Any) -> str:
+    raise AbortError(str(reason))
+
+
+def _noted(value: Any, instead: Any, uses: list[Any], number: int) -> Any:
+    """``fallback``, with its use written down."""
+    if is_missing(value):
+        uses.append((number, instead))
+        return instead
+    return value
+
+
+def _checked_html(link: bytes) -> bytes:
+    escapes.url(unescape(link.decode("ascii")))
+    return link

@@ -1,0 +1,66 @@
+"""Record batches turned into the rows that generated code reads: one dict a profile, only what is read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+
+Row = dict[str, Any]
+
+
+def batch_rows(batch: pa.RecordBatch, names: Iterable[str], items: Mapping[str, Row]) -> Iterator[Row]:
+    """A dict for each row of a batch with every name of ``names`` (missing: None).
+
+    Recommendations become the catalogue's item with source, score and reason beside its fields; an item that
+    the catalogue does not have is left out.
+    """
+    columns = set(batch.schema.names)
+    plain = [name for name in names if name in columns and name != "recommendations"]
+    values = [python_values(batch.column(name)) for name in plain]
+    absent = dict.fromkeys(name for name in names if name not in columns)
+    if "recommendations" in columns:
+        values.append(list(recommended(batch.column("recommendations"), items)))
+        plain.append("recommendations")
+    for row in zip(*values, strict=True):
+        yield {**absent, **dict(zip(plain, row, strict=True))}
+
+
+def python_values(column: pa.Array) -> list[Any]:
+    """Python values of a column; of dictionary columns each distinct value is converted once."""
+    if isinstance(column, pa.DictionaryArray):
+        words = column.dictionary.to_pylist()
+        return [None if index is None else words[index] for index in column.indices.to_pylist()]
+    if pa.types.is_string(column.type) and len(column) > 8:
+        return python_values(column.dictionary_encode())
+    values: list[Any] = column.to_pylist()
+    return values
+
+
+def recommended(column: pa.Array, items: Mapping[str, Row]) -> Iterator[list[Row]]:
+    """For each row the recommended items, best first."""
+    lengths = [length or 0 for length in column.value_lengths().to_pylist()]
+    flat = column.flatten()
+    ids, sources, scores, reasons = (
+        python_values(flat.field(name)) for name in ("item_id", "source", "score", "reason")
+    )
+    start = 0
+    for length in lengths:
+        yield [
+            {**items[ids[i]], "source": sources[i], "score": scores[i], "reason": reasons[i]}
+            for i in range(start, start + length)
+            if ids[i] in items
+        ]
+        start += length
+
+
+def mapping_row(row: Mapping[str, Any], names: Iterable[str], items: Mapping[str, Row]) -> Row:
+    """The same of one profile given as a mapping, whose recommendations are mappings with ``item_id``."""
+    made = {name: row.get(name) for name in names}
+    made["recommendations"] = [
+        {**items[given["item_id"]], **given}
+        for given in row.get("recommendations") or ()
+        if given["item_id"] in items
+    ]
+    return made
