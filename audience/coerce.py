@@ -172,7 +172,10 @@ _FROM_TEXT = {
     "timestamp": rf"CASE WHEN regexp_full_match({{t}}, '{_DATE}({_TIME}({_ZONE})?)?') "
     "THEN TRY_CAST({t} AS TIMESTAMPTZ) END",
 }
-_IN_TIME = "CASE WHEN {x} BETWEEN '0001-01-01' AND '9999-12-31' THEN {x} END"
+_INSTANT = "TRY_CAST({x} AS TIMESTAMPTZ)"
+_IN_TIME = (
+    f"CASE WHEN {_INSTANT} BETWEEN TIMESTAMPTZ '0001-01-01' AND TIMESTAMPTZ '9999-12-31' THEN {_INSTANT} END"
+)
 _FROM_TYPED = (
     (
         pa.types.is_integer,
@@ -198,13 +201,13 @@ _FROM_TYPED = (
         pa.types.is_date,
         {
             "date": f"CAST({_IN_TIME} AS DATE)",
-            "timestamp": f"CAST({_IN_TIME} AS TIMESTAMPTZ)",
+            "timestamp": _IN_TIME,
             "string": "CAST({x} AS VARCHAR)",
         },
     ),
     (
         pa.types.is_timestamp,
-        {"timestamp": f"CAST({_IN_TIME} AS TIMESTAMPTZ)", "date": f"CAST({_IN_TIME} AS DATE)"},
+        {"timestamp": _IN_TIME, "date": f"CAST({_IN_TIME} AS DATE)"},
     ),
 )
 

@@ -73,8 +73,9 @@ def test_every_line_is_bought_returned_or_counted(tiny, tmp_path):
     assert [tuple(row.values()) for row in rows] == [("7", "10001", 8, 20.0), ("8", "10002", 3, 12.0)]
     assert audience.items.column("title").to_pylist() == ["Red mug", "jug, blue"]
     assert audience.profiles.column("email").to_pylist() == ["7@example.com", "8@example.com"]
+    assert rows
     assert (
-        rows and audience.interactions.column("at").to_pylist()[0].isoformat() == "2011-06-01T09:00:00+00:00"
+        audience.interactions.column("at").to_pylist()[0].isoformat() == "2011-06-01T09:00:00+00:00"
     )
 
 
