@@ -1,0 +1,227 @@
+"""The desk: the plan of each campaign, kept current while files change under it.
+
+A plan is made when somebody first looks at its campaign, by the stages of the engine. When a file is saved,
+only the stages that read it run again. When that fails, the last plan that worked stays on the desk beside
+the error, so that a picture never vanishes because of a typing mistake.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mailwright.engine import (
+    Plan,
+    compile_mail,
+    join_columns,
+    recommend,
+    render_context,
+    run_fingerprint,
+    select_recipients,
+)
+from mailwright.errors import MailwrightError
+from mailwright.progress import Stages
+from mailwright.workspace import Workspace
+from preview.ground import Ground, read_ground, request_for, reread_campaigns, reread_segments
+from preview.settings import PreviewSettings
+from preview.watched import Kind
+from render import choose_blocks
+
+
+class Work(Stages):
+    """The stages of work that somebody waits for: which one it is at, and how far."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stage, self.done, self.total = "", 0, 0
+
+    def begin(self, stage: str) -> None:
+        self.stage, self.done, self.total = stage, 0, 0
+
+    def advance(self, stage: str, done: int, total: int) -> None:
+        self.done, self.total = done, total
+
+
+@dataclass(frozen=True)
+class View:
+    """What there is to see of a campaign: the last plan that worked, and what is wrong since, if anything."""
+
+    plan: Plan
+    ground: Ground
+    error: MailwrightError | None = None
+    settled: bool = True
+    """Whether the whole audience's blocks have been chosen since the last save."""
+    memo: dict[str, Any] = field(default_factory=dict)
+    """What pages have computed from this plan and need again."""
+
+
+@dataclass
+class _Held:
+    plan: Plan
+    ground: Ground
+    choices_are_current: bool = True
+    error: MailwrightError | None = None
+    library_changed: bool = False
+    memo: dict[str, Any] = field(default_factory=dict)
+
+
+class Desk:
+    """The plans of one workspace. Safe to use from many threads."""
+
+    def __init__(self, root: Path, settings: PreviewSettings) -> None:
+        self.root = root.resolve()
+        self.settings = settings
+        self._lock = threading.RLock()
+        self._queue = threading.Lock()
+        self._ground: Ground | None = None
+        self._ground_error: MailwrightError | None = None
+        self._changed: set[Kind] = set()
+        self._held: dict[str, _Held] = {}
+        self._builds: dict[str, tuple[Future[View], Work]] = {}
+        self._threads = ThreadPoolExecutor(max_workers=2, thread_name_prefix="desk")
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def ground(self, stages: Stages | None = None) -> Ground:
+        """What the campaigns stand on. Raises MailwrightError when it has never been whole."""
+        with self._lock:
+            if self._ground is None or self._changed:
+                try:
+                    self._ground = self._reread(stages or Stages())
+                    self._ground_error = None
+                except MailwrightError as error:
+                    if self._ground is None:
+                        raise
+                    self._ground_error = error
+                self._changed.clear()
+            return self._ground
+
+    def workspace(self) -> Workspace:
+        return self.ground().workspace
+
+    @property
+    def ground_error(self) -> MailwrightError | None:
+        """What is wrong in the workspace's files since they were last whole."""
+        return self._ground_error
+
+    def view(self, campaign: str, *, exact: bool = True, stages: Stages | None = None) -> View:
+        """The campaign as it stands now. Raises MailwrightError when it has never worked.
+
+        ``exact`` is for whoever counts: without it the blocks of the whole audience may be those from
+        before the last save (those of a single profile are chosen when it is shown).
+        """
+        with self._lock:
+            stages = stages or Stages()
+            ground = self.ground(stages)
+            held = self._held.get(campaign)
+            if held is None:
+                held = self._held[campaign] = _Held(
+                    _whole_plan(ground, campaign, self.settings, stages), ground
+                )
+            elif held.ground is not ground:
+                self._renew(
+                    held, campaign, lambda: _whole_plan(ground, campaign, self.settings, stages), ground
+                )
+            elif held.library_changed:
+                self._renew(held, campaign, lambda: _recompiled(held.plan), ground, current=False)
+            if exact and not held.choices_are_current:
+                held.plan = _choose_again(held.plan)
+                held.choices_are_current, held.memo = True, {}
+            error = held.error or self._ground_error
+            return View(held.plan, held.ground, error, held.choices_are_current, held.memo)
+
+    def begin(self, campaign: str) -> tuple[Future[View], Work]:
+        """Start to make a campaign's view in the background; the same work for all who ask meanwhile."""
+        with self._queue:
+            running = self._builds.get(campaign)
+            if running is not None and not running[0].done():
+                return running
+            work = Work()
+            future = self._threads.submit(self.view, campaign, stages=work)
+            self._builds[campaign] = (future, work)
+            return future, work
+
+    def changed(self, kinds: Iterable[Kind]) -> list[str]:
+        """Files of these kinds were saved. Returns the campaigns on the desk, the last looked at first."""
+        with self._lock:
+            kinds = set(kinds)
+            self._changed |= kinds - {Kind.LIBRARY}
+            if Kind.LIBRARY in kinds:
+                for held in self._held.values():
+                    held.library_changed = True
+            return list(reversed(self._held))
+
+    def _reread(self, stages: Stages) -> Ground:
+        ground = self._ground
+        if ground is None or self._changed & {Kind.CONFIG, Kind.DATA}:
+            return read_ground(self.root, self.settings, stages)
+        if Kind.SEGMENTS in self._changed:
+            return reread_segments(ground)
+        return reread_campaigns(ground)
+
+    def _renew(
+        self, held: _Held, campaign: str, make: Callable[[], Plan], ground: Ground, *, current: bool = True
+    ) -> None:
+        try:
+            held.plan = make()
+            held.error, held.choices_are_current, held.memo = None, current, {}
+        except MailwrightError as error:
+            held.error = error
+        held.ground, held.library_changed = ground, False
+        self._held[campaign] = self._held.pop(campaign)
+
+
+def _whole_plan(ground: Ground, campaign: str, settings: PreviewSettings, stages: Stages) -> Plan:
+    """The stages of ``engine.plan`` that depend on the campaign."""
+    request = request_for(ground, campaign, settings)
+    audience = ground.source.audience
+    with stages("recommend") as progress:
+        found = recommend(request, audience, ground.segmentation, ground.model, progress)
+    with stages("compile"):
+        compiled = compile_mail(request, ground.source.assets)
+    with stages("choose"):
+        everyone = join_columns(audience, ground.segmentation, found)
+        admission = select_recipients(request, everyone, audience)
+        choices = choose_blocks(
+            compiled,
+            everyone.filter(pa.array(admission.admitted)),
+            now=request.now,
+            interactions=audience.interactions,
+        )
+    mark = run_fingerprint(request, compiled, audience, ground.model)
+    return Plan(
+        request=request,
+        source=ground.source,
+        segmentation=ground.segmentation,
+        model=ground.model,
+        recommendations=found,
+        compiled=compiled,
+        admission=admission,
+        everyone=everyone,
+        choices=choices,
+        context=render_context(request, audience, mark),
+        fingerprint=mark,
+    )
+
+
+def _recompiled(plan: Plan) -> Plan:
+    """The plan with its template and blocks read again; who gets which of them is not yet chosen again."""
+    compiled = compile_mail(plan.request, plan.source.assets)
+    audience = plan.source.audience
+    mark = run_fingerprint(plan.request, compiled, audience, plan.model)
+    context = render_context(plan.request, audience, mark)
+    return replace(plan, compiled=compiled, context=context, fingerprint=mark)
+
+
+def _choose_again(plan: Plan) -> Plan:
+    candidates = plan.everyone.filter(pa.array(plan.admission.admitted))
+    interactions = plan.source.audience.interactions
+    choices = choose_blocks(plan.compiled, candidates, now=plan.request.now, interactions=interactions)
+    return replace(plan, choices=choices)

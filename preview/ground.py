@@ -1,0 +1,91 @@
+"""What all campaigns of a workspace stand on: its files, audience, segments and model, read once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from audience.features import RfmCuts, rfm_cuts
+from mailwright.catalog import segment_catalog
+from mailwright.engine import Request, Source, read_workspace, segment_audience, trained_model
+from mailwright.progress import Stages
+from mailwright.workspace import Workspace, open_workspace
+from preview.settings import PreviewSettings
+from recommend import Model
+from rules import EventView, Rule, event_views
+from segments import Segmentation, compile_segments
+
+
+@dataclass(frozen=True)
+class Ground:
+    """A workspace read at one moment. Everything here is the same for all of its campaigns."""
+
+    workspace: Workspace
+    now: datetime
+    seed: int
+    source: Source
+    segmentation: Segmentation
+    model: Model
+
+    @cached_property
+    def cuts(self) -> RfmCuts:
+        """By which the features of a single profile are scored as among all."""
+        return rfm_cuts(self.source.audience.profiles, now=self.now)
+
+    @cached_property
+    def segment_rules(self) -> dict[str, Rule]:
+        file = self.workspace.segments_file
+        catalog = segment_catalog(self.workspace)
+        return compile_segments(file.value, catalog, lambda name: file.at(name, "rule"))
+
+    def events_of(self, profile_id: str) -> EventView:
+        """What one profile did."""
+        interactions = self.source.audience.interactions
+        return event_views(interactions, [profile_id]).get(profile_id) or EventView()
+
+
+def read_ground(root: Path, settings: PreviewSettings, stages: Stages) -> Ground:
+    """Read, segment and train: the stages of a run that do not depend on a campaign."""
+    workspace = open_workspace(root)
+    now = clock_of(workspace, settings)
+    seed = workspace.spec.seed if settings.seed is None else settings.seed
+    with stages("read"):
+        source = read_workspace(workspace, now=now)
+    with stages("segment"):
+        segmentation = segment_audience(workspace, source.audience, now=now)
+    with stages("train") as progress:
+        model = trained_model(workspace, source.audience, now=now, seed=seed, progress=progress)
+    return Ground(workspace, now, seed, source, segmentation, model)
+
+
+def reread_campaigns(ground: Ground) -> Ground:
+    """The same ground under campaign and trigger files that changed."""
+    return replace(ground, workspace=open_workspace(ground.workspace.root))
+
+
+def reread_segments(ground: Ground) -> Ground:
+    """The same audience in segments that changed."""
+    workspace = open_workspace(ground.workspace.root)
+    segmentation = segment_audience(workspace, ground.source.audience, now=ground.now)
+    return replace(ground, workspace=workspace, segmentation=segmentation)
+
+
+def request_for(ground: Ground, campaign: str, settings: PreviewSettings) -> Request:
+    """What ``send`` would be asked for, of this campaign, now."""
+    return Request(
+        workspace=ground.workspace,
+        campaign=campaign,
+        now=ground.now,
+        seed=ground.seed,
+        occasion=ground.workspace.campaign(campaign).value.occasion,
+        secret=settings.secret,
+        workers=settings.workers,
+    )
+
+
+def clock_of(workspace: Workspace, settings: PreviewSettings) -> datetime:
+    """The clock that was asked for, else the workspace's fixed one, else the time it is."""
+    moment = settings.now or workspace.spec.clock or datetime.now(UTC)
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,75 @@
+"""Live reload: who is looking, and what they are told when a file is saved."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import orjson
+from starlette.concurrency import run_in_threadpool
+
+from mailwright.engine import SHIPPED
+from mailwright.errors import MailwrightError
+from preview.desk import Desk
+from preview.watched import saves
+
+HEARTBEAT_S = 15.0
+"""A line now and then, so that a browser that went away is noticed."""
+
+
+class Live:
+    """Tells every open page what happened, in the order in which it did."""
+
+    def __init__(self) -> None:
+        self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
+
+    def tell(self, event: dict[str, Any]) -> None:
+        for queue in self._listeners:
+            queue.put_nowait(event)
+
+    async def stream(self) -> AsyncIterator[bytes]:
+        """Server-sent events, until the browser goes away."""
+        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        self._listeners.add(queue)
+        try:
+            yield b'retry: 500\n\ndata: {"kind":"hello"}\n\n'
+            while True:
+                try:
+                    event = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
+                except TimeoutError:
+                    yield b": still here\n\n"
+                    continue
+                yield b"data: " + orjson.dumps(event) + b"\n\n"
+        finally:
+            self._listeners.discard(queue)
+
+
+async def follow(desk: Desk, live: Live) -> None:
+    """Watch the workspace for ever: make new what a save touched, then tell the pages."""
+    async for changed in saves(desk.root, SHIPPED):
+        names = [_shown(path, desk.root) for path in sorted(changed)]
+        campaigns = desk.changed(changed.values())
+        if not campaigns:
+            live.tell({"kind": "saved", "files": names, "campaign": None, "error": None})
+        for campaign in campaigns:
+            error = await run_in_threadpool(_renewed, desk, campaign)
+            live.tell({"kind": "saved", "files": names, "campaign": campaign, "error": error})
+
+
+def _renewed(desk: Desk, campaign: str) -> str | None:
+    """Compile a campaign again; the error that came of it, if one did."""
+    try:
+        error = desk.view(campaign, exact=False).error
+    except MailwrightError as caught:
+        error = caught
+    return None if error is None else str(error)
+
+
+def _shown(path: Path, root: Path) -> str:
+    for base in (root, SHIPPED):
+        with contextlib.suppress(ValueError):
+            return path.relative_to(base).as_posix()
+    return path.name

@@ -1,0 +1,78 @@
+"""One mail as ``send`` would make it, and the trace that says why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mailwright.catalog import profile_schema
+from mailwright.engine import Plan, render_plan
+from mailwright.errors import RenderError
+from mailwright.explain import explain_values, row_of, with_blocks
+from mailwright.model.message import Message
+from mailwright.model.trace import Trace
+from mailwright.run import RENDERED, messages_of
+from preview.masking import masked_table
+
+
+@dataclass(frozen=True)
+class Mail:
+    """What the render made of one profile, and what it read."""
+
+    plan: Plan
+    row: pa.Table
+    """One row: attributes, features, segments, recommendations, blocks."""
+    batch: pa.RecordBatch
+    """One row of render's output."""
+    outside: str
+    """Why this profile is no recipient of the campaign; empty for one that is."""
+
+    @property
+    def values(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.row.to_pylist()[0]
+        return found
+
+    @property
+    def made(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.batch.to_pylist()[0]
+        return found
+
+    @property
+    def is_rendered(self) -> bool:
+        return bool(self.batch["status"][0].as_py() == RENDERED)
+
+    def message(self) -> Message:
+        """As an adapter gets it. Raises RenderError when there is no mail."""
+        for message in messages_of(self.plan.request, self.batch):
+            return message
+        raise RenderError(f"there is no mail for this profile: {self.made['reason']}")
+
+    def trace(self) -> Trace:
+        """Why the mail is as it is; of one that is no recipient, why the mail would be so."""
+        trace = explain_values(self.plan, self.values)
+        return replace(trace, skip=self.outside) if self.outside else trace
+
+
+def make_mail(plan: Plan, profile_id: str, *, settled: bool = True, mask: bool = False) -> Mail:
+    """The mail of a profile of the workspace. Raises UsageError for an id that there is not.
+
+    ``settled`` says that the plan's choices are those of its blocks; else they are made anew for this row.
+    """
+    row = row_of(plan, profile_id)
+    outside = str(plan.admission.reasons[row])
+    if settled and not outside:
+        place = pc.index(plan.recipients["profile_id"], profile_id).as_py()
+        return render_row(plan, plan.recipients.slice(place, 1), outside, mask=mask)
+    return render_row(plan, with_blocks(plan, row), outside, mask=mask)
+
+
+def render_row(plan: Plan, one: pa.Table, outside: str, *, mask: bool = False) -> Mail:
+    """The mail of one row with its blocks chosen, by the render of a send."""
+    if mask:
+        one = masked_table(one, profile_schema(plan.request.workspace.spec))
+    alone = replace(plan, request=replace(plan.request, workers=1))
+    batch = next(iter(render_plan(alone, one)))
+    return Mail(plan, one, batch, outside)

@@ -1,0 +1,66 @@
+"""Hides what identifies a person, for screen sharing.
+
+Every value whose attribute is marked ``pii`` in the schema is replaced before anything is rendered, so that
+neither the page nor the mail in it, its source nor its download shows it. The profile's id stays: it is
+how a profile is named here.
+"""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any
+
+import pyarrow as pa
+
+from mailwright.model.schema import Attribute, Schema
+
+KEPT = frozenset({"profile_id", "locale", "timezone"})
+
+
+def masked_value(value: Any, attribute: Attribute) -> Any:
+    """A value of the same type that says nothing about the person; missing stays missing."""
+    if value is None:
+        return None
+    match attribute.type:
+        case "string":
+            return masked_text(str(value))
+        case "date" if isinstance(value, date):
+            return value.replace(month=1, day=1)
+        case "timestamp" if isinstance(value, datetime):
+            return value.replace(month=1, day=1, hour=0, minute=0, second=0, microsecond=0)
+        case "integer" | "number":
+            return type(value)(0)
+        case "boolean":
+            return value
+    return None
+
+
+def masked_text(text: str) -> str:
+    """The first letter of each part and dots for the rest: ``i••••@e••••.com``."""
+    if "@" in text:
+        local, _, domain = text.rpartition("@")
+        host, dot, top = domain.rpartition(".")
+        return f"{local[:1]}••••@{(host or top)[:1]}••••{dot}{top if host else ''}"
+    return " ".join(word[:1] + "•" * min(4, max(1, len(word) - 1)) for word in text.split()) or "•"
+
+
+def masked_values(values: dict[str, Any], schema: Schema) -> dict[str, Any]:
+    """The values of one profile with those hidden that identify it."""
+    return {
+        name: masked_value(value, schema[name]) if is_hidden(name, schema) else value
+        for name, value in values.items()
+    }
+
+
+def masked_table(table: pa.Table, schema: Schema) -> pa.Table:
+    """The rows with the columns hidden that identify people."""
+    for place, name in enumerate(table.column_names):
+        if is_hidden(name, schema):
+            column = table.column(name)
+            values = [masked_value(value, schema[name]) for value in column.to_pylist()]
+            table = table.set_column(place, table.schema.field(name), pa.array(values, column.type))
+    return table
+
+
+def is_hidden(name: str, schema: Schema) -> bool:
+    return name in schema and name not in KEPT and schema[name].pii != "none"

@@ -1,0 +1,108 @@
+"""What every page needs of a request."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Awaitable, Callable
+from concurrent.futures import TimeoutError as NotYetError
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from preview.census import Census, take_census
+from preview.desk import Desk, View, Work
+from preview.display import WIDTHS, Look
+from preview.finder import Among
+from preview.fullpass import FullPasses
+from preview.paper import Paper
+
+T = TypeVar("T")
+
+PATIENCE_S = 0.8
+"""How long a page waits for a plan before it shows the progress instead."""
+
+
+def desk_of(request: Request) -> Desk:
+    found: Desk = request.app.state.desk
+    return found
+
+
+def paper_of(request: Request) -> Paper:
+    found: Paper = request.app.state.paper
+    return found
+
+
+def passes_of(request: Request) -> FullPasses:
+    found: FullPasses = request.app.state.passes
+    return found
+
+
+def campaign_of(request: Request) -> str:
+    return str(request.path_params["campaign"])
+
+
+def view_of(request: Request, *, exact: bool = True) -> View:
+    """The campaign that the address names, as it stands now."""
+    return desk_of(request).view(campaign_of(request), exact=exact)
+
+
+def view_or_work(request: Request, campaign: str | None = None) -> View | Work:
+    """The campaign's view when it is there within a moment, else how far the work on it is."""
+    future, work = desk_of(request).begin(campaign or campaign_of(request))
+    try:
+        return future.result(timeout=PATIENCE_S)
+    except NotYetError:
+        if future.done():  # the work itself ran out of time somewhere: that is its answer
+            raise
+        return work
+
+
+def census_of(view: View) -> Census:
+    """Counted once for each plan."""
+    if "census" not in view.memo:
+        view.memo["census"] = take_census(view.plan)
+    census: Census = view.memo["census"]
+    return census
+
+
+def among_of(request: Request) -> Among:
+    """Whom to look among, from the address; names that do not exist are left out."""
+    asked = request.query_params
+    return Among(asked.get("segment") or None, asked.get("slot") or None, asked.get("block") or None)
+
+
+def look_of(request: Request) -> Look:
+    """How the mail is to be shown, from the address."""
+    asked = request.query_params
+    width = asked.get("width", "")
+    pictures = asked.get("pictures", "on")
+    return Look(
+        width=int(width) if width.isdigit() and int(width) in WIDTHS else Look().width,
+        dark=asked.get("scheme") == "dark",
+        pictures=pictures != "off",
+        outside=pictures == "all",
+    )
+
+
+def address(path: str, **values: str | int | None) -> str:
+    """A path with a query; what is None is left out."""
+    query = urlencode({name: value for name, value in values.items() if value is not None})
+    return f"{path}?{query}" if query else path
+
+
+def form(answer: Callable[[Request, FormData], Response]) -> Callable[[Request], Awaitable[Response]]:
+    """A page that takes a form: it is only read when it carries this session's CSRF token."""
+
+    async def guarded(request: Request) -> Response:
+        given = await request.form(max_files=0, max_fields=500)
+        token = request.headers.get("x-csrf-token") or given.get("csrf")
+        expected = request.scope["state"]["csrf"]
+        if not isinstance(token, str) or not hmac.compare_digest(token.encode(), expected.encode()):
+            return PlainTextResponse("this form is too old: load the page again", status_code=403)
+        return await run_in_threadpool(answer, request, given)
+
+    return guarded

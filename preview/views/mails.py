@@ -1,0 +1,239 @@
+"""One mail: the page around it, the copy in its frame, its text, source, headers and MIME."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from mailwright.errors import MailwrightError, UsageError
+from preview.desk import View
+from preview.display import for_display, with_own_pictures
+from preview.finder import find, searched, some, step
+from preview.guard import mail_policy
+from preview.mail import Mail, make_mail
+from preview.marked import marked_html
+from preview.mime import mime_bytes, mime_headers
+from preview.person import name_of, schema_of, shown_values
+from preview.views.context import (
+    address,
+    among_of,
+    campaign_of,
+    census_of,
+    desk_of,
+    look_of,
+    paper_of,
+    view_of,
+)
+
+SHOWS = ("mail", "text", "source", "headers")
+SWAP = Markup('hx-target="#stage" hx-select="#stage" hx-swap="outerHTML" hx-push-url="true"')
+
+
+def mail(request: Request) -> Response:
+    """The page of one mail: how it looks, and why."""
+    view = view_of(request)
+    made = mail_of(request, view)
+    values = page_values(request, view, made)
+    return paper_of(request).page(request, "mail.html", **values)
+
+
+def frame(request: Request) -> Response:
+    """The mail as the frame shows it."""
+    view = view_of(request, exact=False)
+    made = mail_of(request, view)
+    look = look_of(request)
+    if not made.is_rendered:
+        return HTMLResponse("<p>There is no mail for this profile.</p>", headers=_policy(look))
+    html = marked_html(made.plan, made.row) or made.made["html"]
+    shown = for_display(html, view.ground.source.assets, look)
+    return HTMLResponse(shown, headers=_policy(look))
+
+
+def mime(request: Request) -> Response:
+    """The mail as a file that any mail program opens: the bytes that are sent."""
+    made = mail_of(request, view_of(request, exact=False))
+    headers = {"content-disposition": 'attachment; filename="mail.eml"'}
+    return Response(mime_bytes(made.message()), media_type="message/rfc822", headers=headers)
+
+
+def raw(request: Request) -> Response:
+    """The HTML part alone, byte for byte as it is sent."""
+    made = mail_of(request, view_of(request, exact=False))
+    headers = {"content-disposition": 'attachment; filename="mail.html"'} | {
+        "content-security-policy": mail_policy(pictures=False)
+    }
+    return Response(made.message().html, media_type="text/html; charset=us-ascii", headers=headers)
+
+
+def next_mail(request: Request) -> Response:
+    """On to the next (or previous) recipient of those that are looked among."""
+    asked = request.query_params
+    view = view_of(request)
+    found = step(view.plan, among_of(request), asked.get("after"), back="back" in asked)
+    return _go(request, view, found)
+
+
+def random_mail(request: Request) -> Response:
+    """On to any recipient."""
+    view = view_of(request)
+    return _go(request, view, some(view.plan, among_of(request)))
+
+
+def find_mail(request: Request) -> Response:
+    """Profiles by e-mail, name or id: a page, or the list alone while somebody types."""
+    view = view_of(request)
+    typed = request.query_params.get("q", "").strip()[:200]
+    everyone = "everyone" in request.query_params
+    spec = view.plan.request.workspace.spec
+    mask = desk_of(request).settings.mask
+    found = []
+    for profile in find(view.plan, typed, everyone=everyone):
+        values = shown_values(profile.values, spec, mask=mask)
+        found.append(
+            {
+                "profile_id": profile.profile_id,
+                "name": name_of(values),
+                "detail": " · ".join(
+                    str(values[name]) for name in ("email", "profile_id") if values.get(name)
+                ),
+                "reason": profile.reason,
+            }
+        )
+    page = "_found.html" if "piece" in request.query_params else "find.html"
+    return paper_of(request).page(
+        request,
+        page,
+        campaign=campaign_of(request),
+        typed=typed,
+        found=found,
+        everyone=everyone,
+        searched=searched(view.plan),
+        active="campaigns",
+    )
+
+
+def mail_of(request: Request, view: View) -> Mail:
+    """The mail that the address names."""
+    profile_id = request.query_params.get("id", "")
+    if not profile_id:
+        raise UsageError("no profile is named", fix="open a mail from its campaign's page")
+    return make_mail(view.plan, profile_id, settled=view.settled, mask=desk_of(request).settings.mask)
+
+
+def page_values(request: Request, view: View, made: Mail) -> dict[str, Any]:
+    """Everything that the page of a mail shows."""
+    campaign = campaign_of(request)
+    asked = request.query_params
+    show = asked.get("view", "mail")
+    values = made.values
+    result = made.made if made.is_rendered else None
+    spec = made.plan.request.spec
+    sender = spec.sender or made.plan.request.workspace.spec.sender
+    among = among_of(request)
+    base = f"/c/{campaign}"
+    return {
+        "active": "campaigns",
+        "campaign": campaign,
+        "census": census_of(view),
+        "error": view.error,
+        "profile_id": values["profile_id"],
+        "name": name_of(values),
+        "masked_name": desk_of(request).settings.mask,
+        "values": values,
+        "outside": made.outside,
+        "whatif": False,
+        "among": among,
+        "among_query": urlencode(among.query),
+        "here_all": address(f"{base}/mail", id=values["profile_id"]),
+        "made": result,
+        "failed": made.made["reason"] or "",
+        "sender": sender.name,
+        "show": show if show in SHOWS else "mail",
+        "look": look_of(request),
+        "link": partial(_link, request),
+        "swap": SWAP,
+        "source": _source(made) if show == "source" else "",
+        "headers": mime_headers(made.message()) if show == "headers" and result else (),
+        **why_values(view, made),
+    }
+
+
+def why_values(view: View, made: Mail) -> dict[str, Any]:
+    """The trace, the items and the profile's facts."""
+    trace, problem = None, ""
+    try:
+        trace = made.trace()
+    except MailwrightError as error:
+        problem = str(error)
+    values = made.values
+    schema = schema_of(made.plan.request.workspace.spec)
+    assets = view.ground.source.assets
+    catalogue = made.plan.context.catalogue
+    items = []
+    for found in values["recommendations"] or ():
+        item = catalogue.get(found["item_id"], {})
+        picture = item.get("image") or ""
+        shown = with_own_pictures(f'"{picture}"'.encode(), assets).decode()[1:-1]
+        items.append(
+            {
+                "title": item.get("title", found["item_id"]),
+                "reason": found["reason"],
+                "source": found["source"],
+                "picture": shown if shown.startswith("/assets/") else "",
+            }
+        )
+    return {
+        "trace": trace,
+        "trace_error": problem,
+        "items": items,
+        "note": values.get("recommendation_note") or "",
+        "facts": [(name, values[name]) for name in schema if name in values],
+        "sources": block_files(made),
+    }
+
+
+def block_files(made: Mail) -> dict[str, str]:
+    """Where each block's file is shown."""
+    links: dict[str, str] = {}
+    for slot in made.plan.compiled.compiled_slots.values():
+        for block in slot.blocks:
+            links[block.name] = f"{address('/source', file=block.at.file)}#L{block.at.line or 1}"
+    return links
+
+
+def _link(request: Request, path: str = "mail", **changes: str | int | None) -> str:
+    """This page with some of its settings changed; ``path`` is the page of the mail to go to."""
+    query = {name: value for name, value in request.query_params.items() if name not in changes}
+    query |= {name: str(value) for name, value in changes.items() if value is not None}
+    if path != "mail":
+        query = {name: value for name, value in query.items() if name not in ("view",)}
+    return f"/c/{campaign_of(request)}/{path}?{urlencode(query)}"
+
+
+def _source(made: Mail) -> str:
+    html: bytes = made.made["html"] or b""
+    return html.decode("ascii", "replace")
+
+
+def _go(request: Request, view: View, found: str | None) -> Response:
+    base = f"/c/{campaign_of(request)}"
+    among = among_of(request)
+    if found is None:
+        return paper_of(request).page(
+            request, "nobody.html", campaign=campaign_of(request), among=among, active="campaigns"
+        )
+    del view
+    return RedirectResponse(address(f"{base}/mail", id=found, **among.query), status_code=303)
+
+
+def _policy(look: Any) -> dict[str, str]:
+    return {"content-security-policy": mail_policy(pictures=look.pictures, outside=look.outside)}
+
+
+Page = Callable[[Request], Response]

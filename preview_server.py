@@ -1,0 +1,166 @@
+"""The web preview: a campaign manager sees every mail that matters, and why, before it goes.
+
+``create_app`` makes the ASGI application over one workspace; ``serve`` runs it until Ctrl-C. The pages stand
+in ``preview/``; here are the addresses and what lives as long as the server does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import webbrowser
+from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
+from pathlib import Path
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from mailwright.errors import MailwrightError, SendError, UsageError
+from preview.desk import Desk
+from preview.display import picture
+from preview.fullpass import FullPasses
+from preview.guard import Guard
+from preview.live import Live, follow
+from preview.paper import STATIC, Paper
+from preview.settings import PreviewSettings
+from preview.views import campaigns, library, mails, segments
+
+__all__ = ["PreviewSettings", "create_app", "serve"]
+
+
+def create_app(workspace_root: Path, *, settings: PreviewSettings | None = None) -> Starlette:
+    """The preview of one workspace. Nothing is read before the first page is asked for."""
+    settings = settings or PreviewSettings()
+    desk = Desk(workspace_root, settings)
+    live = Live()
+    app = Starlette(
+        routes=routes(),
+        middleware=[Middleware(Guard, settings=settings)],
+        exception_handlers={MailwrightError: _show_error},
+        lifespan=_lifespan(desk, live),
+    )
+    app.state.desk = desk
+    app.state.live = live
+    app.state.paper = Paper()
+    app.state.passes = FullPasses(desk.root / ".mailwright" / "preview")
+    app.state.workspace_name = lambda: _workspace_name(desk)
+    return app
+
+
+def routes() -> list[Route | Mount]:
+    """Every address of the preview."""
+    campaign = "/c/{campaign}"
+    return [
+        Route("/", campaigns.index),
+        Route(campaign, campaigns.campaign),
+        Route(campaign + "/summary", campaigns.summary),
+        Route(campaign + "/exact", campaigns.exact),
+        Route(campaign + "/sheet", campaigns.sheet),
+        Route(campaign + "/segments", segments.beside),
+        Route(campaign + "/mail", mails.mail),
+        Route(campaign + "/frame", mails.frame),
+        Route(campaign + "/raw", mails.raw),
+        Route(campaign + "/mime", mails.mime),
+        Route(campaign + "/next", mails.next_mail),
+        Route(campaign + "/random", mails.random_mail),
+        Route(campaign + "/find", mails.find_mail),
+        Route("/segments", segments.segments),
+        Route("/library", library.library),
+        Route("/source", library.source),
+        Route("/assets/{name}", _asset),
+        Route("/events", _events),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+
+
+def serve(
+    workspace_root: Path,
+    settings: PreviewSettings | None = None,
+    *,
+    ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the preview until Ctrl-C. ``ready`` is told the address; port 0 takes a free one.
+
+    Raises UsageError when the port is taken.
+    """
+    settings = settings or PreviewSettings()
+    bound = _bind(settings)
+    actual = _with_port(settings, bound.getsockname()[1])
+    app = create_app(workspace_root, settings=actual)
+    app.state.desk.workspace()  # a workspace that cannot be read is said here, not in the browser
+    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
+    if ready is not None:
+        ready(actual.address)
+    if actual.open_browser:
+        webbrowser.open(actual.address)
+    with bound:
+        uvicorn.Server(config).run(sockets=[bound])
+
+
+def _bind(settings: PreviewSettings) -> socket.socket:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((settings.host, settings.port))
+    except OSError as error:
+        bound.close()
+        raise UsageError(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror or error}",
+            fix="name another with --port (0 takes a free one)",
+        ) from error
+    return bound
+
+
+def _with_port(settings: PreviewSettings, port: int) -> PreviewSettings:
+    return replace(settings, port=port)
+
+
+def _lifespan(desk: Desk, live: Live) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
+    @contextlib.asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        watching = asyncio.create_task(follow(desk, live)) if desk.settings.watch else None
+        try:
+            yield
+        finally:
+            if watching is not None:
+                watching.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await watching
+            app.state.passes.close()
+            desk.close()
+
+    return lifespan
+
+
+def _workspace_name(desk: Desk) -> str:
+    try:
+        return desk.workspace().spec.name
+    except MailwrightError:
+        return desk.root.name
+
+
+def _show_error(request: Request, error: Exception) -> Response:
+    """An error that a person can mend, as a page."""
+    paper: Paper = request.app.state.paper
+    if not isinstance(error, MailwrightError):
+        raise error
+    status = 404 if isinstance(error, UsageError) else 422 if not isinstance(error, SendError) else 400
+    return paper.error(request, error, status)
+
+
+def _asset(request: Request) -> Response:
+    desk: Desk = request.app.state.desk
+    return picture(desk.ground().source.assets, request.path_params["name"])
+
+
+async def _events(request: Request) -> Response:
+    live: Live = request.app.state.live
+    return StreamingResponse(live.stream(), media_type="text/event-stream")
