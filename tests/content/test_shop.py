@@ -14,7 +14,7 @@ from tests.content.samples import SHOP, Sample, compile_shop, read_sample, rende
 RICH = {"first_name": "Åse", "points": 1240, "tier": "silver", "country": "NO", "tags": ["hiking"]}
 READERS: dict[str, tuple[str, dict[str, object], dict[str, bool]]] = {
     "gold": ("rich", {**RICH, "tier": "gold"}, {"gold_club": True}),
-    "skier": ("rich", {**RICH, "tags": ["skiing", "family"]}, {}),
+    "skier": ("rich", {**RICH, "tags": ["skiing", "camping"]}, {}),
     "cook": ("rich", {**RICH, "tags": ["cooking"], "tier": None, "points": 0}, {}),
     "looked": ("sparse", {"country": "SE"}, {}),
     "nobody": ("empty", {}, {}),
