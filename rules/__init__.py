@@ -8,11 +8,13 @@ all mean the same: what is missing is NULL, and an unknown condition does not ho
 
 from rules.catalog import RuleCatalog
 from rules.context import RuleContext
+from rules.dialects import DIALECTS
 from rules.events import EventView, event_views
 from rules.frame import evaluate_rules
 from rules.rule import Rule, compile_rule
 
 __all__ = [
+    "DIALECTS",
     "EventView",
     "Rule",
     "RuleCatalog",

@@ -6,10 +6,14 @@ sqlglot's translation of the DuckDB entry.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 
+import sqlglot
 from sqlglot import exp
+
+from rules.warehouses import BIGQUERY, POSTGRES, REDSHIFT, SNOWFLAKE, SPARK
 
 DUCKDB: Mapping[str, str] = {
     "string": "VARCHAR",
@@ -18,6 +22,8 @@ DUCKDB: Mapping[str, str] = {
     "boolean": "BOOLEAN",
     "date": "DATE",
     "timestamp": "TIMESTAMP",
+    "list": "[{0}]",
+    "utc": "",
     "literal_date": "DATE {0}",
     "literal_timestamp": "TIMESTAMP {0}",
     "known_number": "NULLIF({0}, 'nan'::DOUBLE)",
@@ -34,10 +40,14 @@ DUCKDB: Mapping[str, str] = {
     "number %": "({0} % NULLIF({1}, 0e0))",
     "finite": "CASE WHEN isfinite({0}) THEN {0} END",
     "finite_long": "list_filter([{0}], lambda v: isfinite(v))[1]",
-    "shift": "CASE WHEN {0} + {1} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
-    " THEN {0} + {1} END",
-    "interval": "(to_months({0}) + to_microseconds({1}))",
+    "add_months": "({0} + to_months({1}))",
+    "add_seconds": "({0} + to_seconds({1}))",
+    "in_years": "CASE WHEN {0} BETWEEN TIMESTAMP '0001-01-01' AND TIMESTAMP '9999-12-31 23:59:59.999999'"
+    " THEN {0} END",
+    "member": "struct_extract({0}, {1})",
+    "text_order": "{0}",
     "lower": "lower({0})",
+    "like_escape": "'!'",
     "bucket": "CAST(('0x' || substr(sha256({salt} || chr(31) || {id}), 1, 16))::UBIGINT >> 11 AS DOUBLE)"
     " / 9007199254740992e0",
     "count": "count(CASE WHEN {where} THEN 1 END)",
@@ -50,7 +60,16 @@ DUCKDB: Mapping[str, str] = {
     "total last": "{0}",
 }
 
-TABLES: dict[str, Mapping[str, str]] = {"duckdb": DUCKDB}
+TABLES: Mapping[str, Mapping[str, str]] = {
+    "bigquery": BIGQUERY,
+    "duckdb": DUCKDB,
+    "postgres": POSTGRES,
+    "redshift": REDSHIFT,
+    "snowflake": SNOWFLAKE,
+    "spark": SPARK,
+}
+DIALECTS = tuple(name for name in TABLES if name != "duckdb")
+"""The warehouses that ``Rule.sql`` writes for."""
 
 
 @cache
@@ -63,19 +82,14 @@ def phrase(dialect: str, key: str) -> str:
 @cache
 def translate(template: str, dialect: str) -> str:
     """A DuckDB template in another dialect, by sqlglot."""
-    if dialect == "duckdb":
+    if dialect == "duckdb" or not re.search(r"\w", template):
         return template
-    return template
+    marked = re.sub(r"\{(\w+)\}", r"__\1__", template)
+    (translated,) = sqlglot.transpile(marked, read="duckdb", write=dialect)
+    return re.sub(r"__(\w+?)__", r"{\1}", translated)
 
 
 @cache
 def quote(dialect: str, text: str) -> str:
     """A text literal."""
-    if dialect == "duckdb":
-        return "'" + text.replace("'", "''") + "'"
     return str(exp.Literal.string(text).sql(dialect=dialect))
-
-
-def name(dialect: str, identifier: str) -> str:
-    """A quoted identifier."""
-    return str(exp.to_identifier(identifier, quoted=True).sql(dialect=dialect))

@@ -65,7 +65,6 @@ class _Query:
             profile_id="p.profile_id",
             at="i.at",
             event="i.event",
-            instant=lambda instant: constant("duckdb", instant, Kind("timestamp")),
             cutoff=self._cutoff,
             aggregate=lambda column: f"e.{column}",
         )

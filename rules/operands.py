@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
+from typing import Any
 
 from sqlglot import exp
 
@@ -12,7 +13,7 @@ from mailwright.errors import did_you_mean
 from mailwright.model.schema import Attribute, Schema
 from rules.check import LANGUAGE, Grammar, Scope, check, written
 from rules.fit import fit, read_date, read_instant
-from rules.kind import BOOLEAN, DATE, INTEGER, NULL, NUMBER, STRING, TIMESTAMP, kind_of
+from rules.kind import BOOLEAN, DATE, INTEGER, NULL, NUMBER, STRING, TIMESTAMP, Kind, kind_of
 from rules.tree import Attr, Const, Node, Now
 
 INT64 = range(-(2**63), 2**63)
@@ -33,15 +34,31 @@ def _column(tree: exp.Expr, scope: Scope) -> Node:
         known, what = found.fields or {}, f"member of {part.name!r}"
     assert found is not None
     kind = kind_of(found)
-    default = found.default
-    if isinstance(default, str) and kind in (DATE, TIMESTAMP):
-        default = read_date(default) if kind == DATE else read_instant(default)
-    elif isinstance(default, datetime) and default.tzinfo is None:
-        default = default.replace(tzinfo=UTC)
-    elif isinstance(default, int) and kind == NUMBER:
-        default = float(default)
-    path = tuple(part.name for part in parts)
-    return Attr(path=path, kind=kind, default=default, of_event=scope.event is not None)
+    return Attr(
+        path=tuple(part.name for part in parts),
+        kind=kind,
+        default=_declared(found.default, kind),
+        allowed=None if found.allowed is None else tuple(_declared(each, kind) for each in found.allowed),
+        low=_declared(found.min, kind),
+        high=_declared(found.max, kind),
+        of_event=scope.event is not None,
+    )
+
+
+def _declared(value: Any, kind: Kind) -> Any:
+    """A value of the schema as rules have it: YAML knows no time zones, and writes 1 for 1.0."""
+    if isinstance(value, str) and kind in (DATE, TIMESTAMP):
+        return read_date(value) if kind == DATE else read_instant(value)
+    if isinstance(value, date) and kind in (DATE, TIMESTAMP):
+        return value if kind == DATE and not isinstance(value, datetime) else _moment(value, kind)
+    return float(value) if isinstance(value, int) and kind == NUMBER else value
+
+
+def _moment(value: date, kind: Kind) -> date:
+    if kind == DATE:
+        return date(value.year, value.month, value.day)
+    instant = value if isinstance(value, datetime) else datetime(value.year, value.month, value.day)
+    return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)
 
 
 def _literal(tree: exp.Expr, scope: Scope) -> Node:

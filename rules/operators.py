@@ -7,11 +7,12 @@ from dataclasses import replace
 
 from sqlglot import exp
 
+from mailwright.errors import did_you_mean
 from rules.check import Grammar, Scope, check, condition, written
 from rules.fit import fit, kinds_fix, unify
 from rules.interval import UNITS, Interval, parse_interval
 from rules.kind import BOOLEAN, DATE, INTEGER, NULL, NUMBER, STRING, TIMESTAMP
-from rules.tree import ONE, RUN, All, Any_, Arith, Case, Compare, Const, In, Is, Like, Node, Not, Shift
+from rules.tree import ONE, RUN, All, Any_, Arith, Attr, Case, Compare, Const, In, Is, Like, Node, Not, Shift
 
 
 def _compare(op: str) -> Callable[[exp.Expr, Scope], Node]:
@@ -19,17 +20,30 @@ def _compare(op: str) -> Callable[[exp.Expr, Scope], Node]:
         left, right = unify((check(tree.this, scope), check(tree.expression, scope)), tree, scope)
         if left.kind.name in ("list", "object"):
             scope.fail(tree, f"{left.kind.a} cannot be compared", kinds_fix(left.kind, right.kind))
+        if op in ("=", "<>"):
+            _allowed(left, right, tree, scope)
+            _allowed(right, left, tree, scope)
         return Compare(op=op, left=left, right=right)
 
     return compare
 
 
+def _allowed(operand: Node, value: Node, tree: exp.Expr, scope: Scope) -> None:
+    """A value that the schema rules out is a slip of the pen, wherever it stands."""
+    if not isinstance(operand, Attr) or operand.allowed is None or not isinstance(value, Const):
+        return
+    if value.value not in (None, operand.default, *operand.allowed):
+        fix = did_you_mean(str(value.value), [str(each) for each in operand.allowed])
+        scope.fail(tree, f"{operand.text} is never {value.value!r}", fix)
+
+
 def _distinct(tree: exp.Expr, scope: Scope) -> Node:
     """IS [NOT] DISTINCT FROM: equality for which two NULLs are equal, so never unknown."""
+    text = written(tree)
     equal = _compare("=")(tree, scope)
     assert isinstance(equal, Compare)
-    both = All(terms=(Is(operand=equal.left, what=None), Is(operand=equal.right, what=None)))
-    same = Any_(terms=(Is(operand=equal, what=True), both))
+    missing = tuple(Is(operand=side, what=None, text=text) for side in (equal.left, equal.right))
+    same = Any_(terms=(Is(operand=equal, what=True, text=text), All(terms=missing, text=text)), text=text)
     return same if isinstance(tree, exp.NullSafeEQ) else Not(operand=same)
 
 
@@ -69,6 +83,8 @@ def _in(tree: exp.Expr, scope: Scope) -> Node:
     operand, options = nodes[0], [node for node in nodes[1:] if isinstance(node, Const)]
     if not options or len(options) < len(nodes) - 1:
         scope.fail(tree, "IN takes literal values", "join comparisons with OR")
+    for option in options:
+        _allowed(operand, option, tree, scope)
     return In(operand=operand, options=tuple(options))
 
 
@@ -92,7 +108,8 @@ def _like(tree: exp.Expr, scope: Scope) -> Node:
             pieces[-1] += piece
         else:
             pieces.append(piece)
-    like = Like(operand=value, pattern=tuple(pieces), fold=isinstance(inner, exp.ILike))
+    fold = isinstance(inner, exp.ILike)
+    like = Like(operand=value, pattern=tuple(pieces), fold=fold, text=written(tree))
     return Not(operand=like) if inner.args.get("negate") else like
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from mailwright.errors import DataError, Location
+from mailwright.errors import DataError, Location, RuleError
 from mailwright.model.trace import Outcome
 from rules.catalog import RuleCatalog
 from rules.check import Scope, condition
@@ -14,8 +15,10 @@ from rules.closure import Closure, compile_closure
 from rules.context import RuleContext
 from rules.explain import explain
 from rules.grammar import GRAMMAR
+from rules.logic import can_be_unknown, contradiction
 from rules.read import read
-from rules.tree import Attr, Events, Node, Segment, walk
+from rules.transpile import rule_query
+from rules.tree import Attr, Const, Events, Node, Segment, walk
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,23 @@ class Rule:
         self.holds(profile, context)
         return explain(self.text, self.tree, profile, context)
 
+    def sql(
+        self,
+        dialect: str,
+        *,
+        profiles: str = "profiles",
+        interactions: str = "interactions",
+        now: datetime | None = None,
+    ) -> str:
+        """A query for the ``profile_id`` of every profile for which the rule holds, in a warehouse's SQL.
+
+        ``dialect`` is one of ``rules.DIALECTS``; ``profiles`` and ``interactions`` name tables with the
+        schema's columns (segments: boolean columns ``segment:<name>``); without ``now`` the warehouse's clock
+        counts. Aggregates over events are joined. Raises UsageError for an unknown dialect or a table's name
+        that is none, RuleError for a function that the dialect cannot say.
+        """
+        return rule_query(self.tree, dialect, self.at, profiles, interactions, now)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return checked, (self.text, self.catalog, self.at)
 
@@ -61,7 +81,28 @@ def compile_rule(text: str, catalog: RuleCatalog, *, at: Location) -> Rule:
     too long or deep, unknown attributes, segments, events and functions, kinds that do not fit, and rules
     that can never hold or always do.
     """
-    return checked(text, catalog, at)
+    rule = checked(text, catalog, at)
+    if not isinstance(rule.tree, Const) or not rule.tree.value:
+        _can_hold(rule)
+        _can_fail(rule)
+    return rule
+
+
+def _can_hold(rule: Rule) -> None:
+    why = contradiction(rule.tree, True)
+    if why is not None:
+        together = f": {' and '.join(why)} exclude each other" if len(why) > 1 else ""
+        fix = "change or remove one of these conditions"
+        raise RuleError(f"the rule can never hold{together}", at=rule.at, fix=fix)
+
+
+def _can_fail(rule: Rule) -> None:
+    if not can_be_unknown(rule.tree) and contradiction(rule.tree, False) is not None:
+        names = sorted(rule.attributes)
+        known = f" whenever {' and '.join(names)} {'is' if len(names) == 1 else 'are'} known" if names else ""
+        meant = " AND ".join(f"{name} IS NOT NULL" for name in names) if names else "TRUE"
+        fix = f"write {meant} if that is meant"
+        raise RuleError(f"the rule is always true{known}", at=rule.at, fix=fix)
 
 
 def checked(text: str, catalog: RuleCatalog, at: Location) -> Rule:

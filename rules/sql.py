@@ -9,7 +9,8 @@ from typing import Any
 
 from rules.dialects import phrase, quote, translate
 from rules.functions.zones import known_zones
-from rules.kind import INTEGER, NUMBER, Kind
+from rules.interval import Interval
+from rules.kind import INTEGER, NUMBER, STRING, Kind
 from rules.tree import (
     ONE,
     RUN,
@@ -41,7 +42,7 @@ nested arithmetic cannot grow without bound."""
 
 @dataclass
 class Writer:
-    """Writes nodes as SQL of one dialect; the three callables say where names are found.
+    """Writes nodes as SQL of one dialect; the callables say where names are found.
 
     ``aggregates`` collects the aggregates over events that were met: SQL → its column.
     """
@@ -55,8 +56,7 @@ class Writer:
     """The column of an event's instant."""
     event: str
     """The column of an event's name."""
-    instant: Callable[[datetime], str]
-    cutoff: Callable[[Any], str]
+    cutoff: Callable[[Interval], str]
     aggregate: Callable[[str], str]
     aggregates: dict[str, str] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
@@ -70,6 +70,12 @@ class Writer:
         """The dialect's template for ``key``, filled."""
         return phrase(self.dialect, key).format(*operands)
 
+    def shift(self, text: str, by: Interval) -> str:
+        """The SQL of an instant, moved."""
+        if by.months:
+            text = self.phrase("add_months", text, f"({by.months})")
+        return self.phrase("add_seconds", text, f"({by.seconds})") if by.seconds else text
+
 
 def constant(dialect: str, value: Any, kind: Kind) -> str:
     """A literal of a kind."""
@@ -80,24 +86,20 @@ def constant(dialect: str, value: Any, kind: Kind) -> str:
     if isinstance(value, int):
         return f"({value})" if value < 0 else str(value)
     if isinstance(value, float):
-        text = repr(value)
-        return f"({text})" if "e" in text else f"({text}e0)"
+        text = repr(value) if "e" in repr(value) else f"{value!r}e0"
+        return text if value >= 0 else f"({text})"
     if isinstance(value, datetime):
-        return phrase(dialect, "literal_timestamp").format(quote(dialect, naive(value)))
+        said = value.replace(tzinfo=None).isoformat(" ", "microseconds") + phrase(dialect, "utc")
+        return phrase(dialect, "literal_timestamp").format(quote(dialect, said))
     if isinstance(value, date):
         return phrase(dialect, "literal_date").format(quote(dialect, value.isoformat()))
     if isinstance(value, list | tuple):
         inner = kind.element or kind
-        return "[" + ", ".join(constant(dialect, each, inner) for each in value) + "]"
+        return phrase(dialect, "list").format(", ".join(constant(dialect, each, inner) for each in value))
     return quote(dialect, str(value))
 
 
 _TYPED = {"string", "integer", "number", "boolean", "date", "timestamp"}
-
-
-def naive(instant: datetime) -> str:
-    """An instant in UTC without saying so: ``2026-11-20 18:30:00.000000``."""
-    return instant.replace(tzinfo=None).isoformat(" ", "microseconds")
 
 
 def _attr(writer: Writer, node: Attr) -> str:
@@ -119,7 +121,10 @@ def _convert(writer: Writer, node: Convert) -> str:
 
 
 def _compare(writer: Writer, node: Compare) -> str:
-    return f"({writer.write(node.left)} {node.op} {writer.write(node.right)})"
+    left, right = writer.write(node.left), writer.write(node.right)
+    if node.left.kind == STRING and node.op not in ("=", "<>"):
+        left, right = writer.phrase("text_order", left), writer.phrase("text_order", right)
+    return f"({left} {node.op} {right})"
 
 
 def _is(writer: Writer, node: Is) -> str:
@@ -135,18 +140,20 @@ def _in(writer: Writer, node: In) -> str:
 
 def _like(writer: Writer, node: Like) -> str:
     literal = "".join(piece for piece in node.pattern if isinstance(piece, str))
-    pattern, escape = "", ""
-    if set(literal) & set("%_\\"):
-        escape = next(sign for sign in "!^~|#" if sign not in literal or sign == "#")
+    clause = phrase(writer.dialect, "like_escape")
+    escape = "!" if clause else "\\"  # BigQuery knows the backslash only, without saying so
+    special = f"%_{escape}"
+    pattern = ""
     for piece in node.pattern:
         if isinstance(piece, str):
-            pattern += "".join(escape + letter if letter in f"%_{escape}" else letter for letter in piece)
+            pattern += "".join(escape + letter if letter in special else letter for letter in piece)
         else:
             pattern += {RUN: "%", ONE: "_"}[piece]
     text, said = writer.write(node.operand), quote(writer.dialect, pattern)
     if node.fold:
         text, said = writer.phrase("lower", text), writer.phrase("lower", said)
-    return f"({text} LIKE {said}" + (f" ESCAPE {quote(writer.dialect, escape)})" if escape else ")")
+    needed = clause and set(literal) & set(special + "\\")
+    return f"({text} LIKE {said}" + (f" ESCAPE {clause})" if needed else ")")
 
 
 def _arith(writer: Writer, node: Arith) -> str:
@@ -158,8 +165,8 @@ def _arith(writer: Writer, node: Arith) -> str:
 
 
 def _shift(writer: Writer, node: Shift) -> str:
-    by = writer.phrase("interval", f"({node.by.months})", f"({node.by.microseconds})")
-    return "(" + writer.phrase("shift", writer.write(node.operand), by) + ")"
+    moved = writer.shift(writer.write(node.operand), node.by)
+    return "(" + writer.phrase("in_years", moved) + ")"
 
 
 def _case(writer: Writer, node: Case) -> str:

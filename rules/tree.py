@@ -36,11 +36,15 @@ class Const(Node):
 class Attr(Node):
     """An attribute of the profile, or (``of_event``) a field of the event that a filter looks at.
 
-    ``default`` is the schema's: it stands in when the value is missing.
+    The rest is the schema's: ``default`` stands in when the value is missing, ``allowed``, ``low`` and
+    ``high`` bound what it can be.
     """
 
     path: tuple[str, ...]
     default: Any = None
+    allowed: tuple[Any, ...] | None = None
+    low: Any = None
+    high: Any = None
     of_event: bool = False
 
 

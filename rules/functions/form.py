@@ -22,7 +22,8 @@ class Form:
 
     ``compute`` gets the arguments' Python values (after ``now`` when ``uses_now``), none of them None.
     ``sql`` has a template by dialect, with ``{0}``, ``{1}`` … for arguments and ``{now}``; a dialect that is
-    not in it gets sqlglot's translation of the DuckDB template.
+    not in it gets sqlglot's translation of the DuckDB template, one with an empty template cannot say it.
+    ``low`` and ``high`` bound the result.
     """
 
     params: tuple[Kind, ...]
@@ -30,6 +31,8 @@ class Form:
     compute: Callable[..., Any]
     sql: Mapping[str, str]
     uses_now: bool = False
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

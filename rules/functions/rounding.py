@@ -28,13 +28,20 @@ def _round(value: float) -> int:
     return nearest if value >= 0 else -nearest
 
 
+_ABS = {"duckdb": "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)"} | dict.fromkeys(
+    ("bigquery", "postgres", "redshift", "snowflake", "spark"), "ABS({0})"
+)
+_HALVES = "SIGN({0}) * (FLOOR(ABS({0})) + CASE WHEN ABS({0}) - FLOOR(ABS({0})) >= 0.5e0 THEN 1 ELSE 0 END)"
+_ROUND = {"duckdb": "round({0})", "postgres": _HALVES, "redshift": _HALVES}
+"""PostgreSQL rounds halves of doubles to even."""
+
 FUNCTIONS = (
     Function(
         "abs",
         "The size of a number, without its sign.",
         (
-            Form((INTEGER,), INTEGER, _abs, {"duckdb": "TRY_CAST(abs(CAST({0} AS HUGEINT)) AS BIGINT)"}),
-            Form((NUMBER,), NUMBER, abs, {"duckdb": "abs({0})"}),
+            Form((INTEGER,), INTEGER, _abs, _ABS, low=0),
+            Form((NUMBER,), NUMBER, abs, {"duckdb": "abs({0})"}, low=0.0),
         ),
     ),
     Function(
@@ -50,6 +57,6 @@ FUNCTIONS = (
     Function(
         "round",
         "The nearest whole number, halves away from zero.",
-        (Form((NUMBER,), NUMBER, _whole(_round), {"duckdb": "round({0})"}),),
+        (Form((NUMBER,), NUMBER, _whole(_round), _ROUND),),
     ),
 )

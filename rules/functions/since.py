@@ -26,7 +26,15 @@ def _reverse(distance: Callable[[datetime, datetime], float]) -> Callable[[datet
 
 
 def _sql(later: str, earlier: str, seconds: int) -> dict[str, str]:
-    return {"duckdb": f"CAST(epoch_us({later}) - epoch_us({earlier}) AS DOUBLE) / {seconds}e6"}
+    epoch = f"CAST(EXTRACT(EPOCH FROM ({later} - {earlier})) AS DOUBLE PRECISION) / {seconds}e0"
+    return {
+        "duckdb": f"CAST(epoch_us({later}) - epoch_us({earlier}) AS DOUBLE) / {seconds}e6",
+        "bigquery": f"CAST(TIMESTAMP_DIFF({later}, {earlier}, MICROSECOND) AS FLOAT64) / {seconds}e6",
+        "postgres": epoch,
+        "redshift": f"CAST(DATEDIFF(MICROSECOND, {earlier}, {later}) AS DOUBLE PRECISION) / {seconds}e6",
+        "snowflake": f"CAST(DATEDIFF(MICROSECOND, {earlier}, {later}) AS DOUBLE) / {seconds}e6",
+        "spark": f"CAST(UNIX_MICROS({later}) - UNIX_MICROS({earlier}) AS DOUBLE) / {seconds}e6",
+    }
 
 
 def _functions(name: str, seconds: int) -> tuple[Function, ...]:

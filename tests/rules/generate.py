@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime, timedelta
+from functools import cache
 from typing import Any
 
 import pyarrow as pa
@@ -42,7 +43,15 @@ dates = st.sampled_from(DATES) | instants.map(lambda instant: instant.date())
 
 
 def value(attribute: Attribute) -> st.SearchStrategy[Any]:
-    """A value of the attribute's type, or None."""
+    """A value that the attribute may have, or None."""
+    if attribute.allowed is not None:
+        return st.none() | st.sampled_from(attribute.allowed)
+    if isinstance(attribute.min, int | float):
+        top = attribute.max if isinstance(attribute.max, int | float) else 1e6
+        whole = attribute.type == "integer"
+        return st.none() | (
+            st.integers(int(attribute.min), int(top)) if whole else st.floats(attribute.min, top)
+        )
     return st.none() | _known(attribute)
 
 
@@ -145,16 +154,17 @@ def _form(template: str, *parts: st.SearchStrategy[str]) -> st.SearchStrategy[st
 class Rules:
     """Strategies of expressions by kind, no deeper than ``depth``."""
 
-    def __init__(self, *, events: bool = True, zones: bool = True) -> None:
-        self._events, self._zones = events, zones
+    def __init__(self, *, events: bool = True, zones: bool = True, folding: bool = True) -> None:
+        self._events, self._zones, self._folding = events, zones, folding
 
+    @cache  # noqa: B019 the same strategies again and again
     def condition(self, depth: int) -> st.SearchStrategy[str]:
         """Text of kind boolean."""
         simple = [
             _some("subscribed", "unsubscribed", "segment('vip')", "segment('new')", "TRUE", "FALSE", "NULL"),
+            _some("(country = 'NO')", "(country IN ('SE', 'DK'))", "(share > 1)", "(level IS NULL)"),
             self._comparison(0),
-            _form("{} IS NULL", self.any(0)),
-            _form("{} IS NOT NULL", self.any(0)),
+            _form("({} IS {}NULL)", self.any(0), _some("", "NOT ")),
         ]
         if depth == 0:
             return st.one_of(simple)
@@ -173,13 +183,15 @@ class Rules:
             _form("has(scores, {})", self.number(0)),
         )
 
+    @cache  # noqa: B019 the same strategies again and again
     def _comparison(self, depth: int) -> st.SearchStrategy[str]:
         kinds = (self.string, self.integer, self.number, self.instant, self.day)
         plain = [_form("({} {} {})", kind(depth), _OPERATORS, kind(0)) for kind in kinds]
         mixed = [
             _form("({} {} {})", self.integer(depth), _OPERATORS, self.number(0)),
             _form("({} {} {})", self.instant(depth), _OPERATORS, self.day(0)),
-            _form("({} {}BETWEEN {} AND {})", self.number(depth), _some("", "NOT "), self.number(0), self.integer(0)),
+            _form("({} BETWEEN {} AND {})", self.number(depth), self.number(0), self.integer(0)),
+            _form("({} NOT BETWEEN {} AND {})", self.instant(depth), self.instant(0), self.day(0)),
             _form("({} IS {}DISTINCT FROM {})", self.string(depth), _some("", "NOT "), self.string(0)),
             _form("({} IS DISTINCT FROM {})", self.number(depth), self.number(0)),
         ]  # fmt: skip
@@ -193,18 +205,25 @@ class Rules:
         ]
         return st.one_of(*plain, *mixed, *within)
 
+    @cache  # noqa: B019 the same strategies again and again
     def _text_test(self, depth: int) -> st.SearchStrategy[str]:
         pieces = st.sampled_from(["%", "_", "a", "A", "Å", "å", "ς", "Σ", "o", "é", "!", "\n", "\\"])
         pattern = st.lists(pieces, max_size=5).map("".join)
         return st.one_of(
             _form("({} {}LIKE {})", self.string(depth - 1), _some("", "NOT "), pattern.map(quoted)),
-            _form("({} {}ILIKE {})", self.string(depth - 1), _some("", "NOT "), pattern.map(quoted)),
+            _form(
+                f"({{}} {{}}{'ILIKE' if self._folding else 'LIKE'} {{}})",
+                self.string(depth - 1),
+                _some("", "NOT "),
+                pattern.map(quoted),
+            ),
             _form("({} LIKE {} ESCAPE '!')", self.string(0), _some("'50!%'", "'%!_%'", "'!!%'", "'a!%_'")),
             _form(
                 "{}({}, {})", _some("contains", "starts_with", "ends_with"), self.string(0), self.string(0)
             ),
         )
 
+    @cache  # noqa: B019 the same strategies again and again
     def any(self, depth: int) -> st.SearchStrategy[str]:
         """Text of any kind."""
         kinds = (self.string, self.integer, self.number, self.instant, self.day)
@@ -212,21 +231,23 @@ class Rules:
             *(kind(depth) for kind in kinds), _some("tags", "address", "cart", "recommendations")
         )
 
+    @cache  # noqa: B019 the same strategies again and again
     def string(self, depth: int) -> st.SearchStrategy[str]:
         """Text of kind string."""
-        simple = _some("first_name", "country", "address.city", "address.zip", "timezone", "profile_id")
+        simple = _some("first_name", "locale", "address.city", "address.zip", "timezone", "profile_id")
         leaf = simple | words.map(quoted)
         if depth <= 0:
             return leaf
         below = st.deferred(lambda: self.string(depth - 1))
         return st.one_of(
             leaf,
-            _form("{}({})", _some("lower", "upper", "trim"), below),
+            _form("{}({})", _some("trim", *(("lower", "upper") if self._folding else ())), below),
             _form("coalesce({}, {})", below, below),
             _form("nullif({}, {})", below, below),
             _form("(CASE WHEN {} THEN {} END)", self.condition(depth - 1), below),
         )
 
+    @cache  # noqa: B019 the same strategies again and again
     def integer(self, depth: int) -> st.SearchStrategy[str]:
         """Text of kind integer."""
         leaf = _some("points", "visits", "level", "len(tags)", "len(cart.items)", "len(first_name)")
@@ -245,6 +266,7 @@ class Rules:
             self._calendar(depth),
         )
 
+    @cache  # noqa: B019 the same strategies again and again
     def _counts(self) -> st.SearchStrategy[str]:
         window = _INTERVALS.map(quoted)
         return st.one_of(
@@ -254,6 +276,7 @@ class Rules:
             _form("sum_events('order_completed', quantity, {}, amount > {})", window, numbers.map(repr)),
         )
 
+    @cache  # noqa: B019 the same strategies again and again
     def _calendar(self, depth: int) -> st.SearchStrategy[str]:
         part = _some("day_of_week", "hour", "day", "month", "year")
         here = _form("{}({})", part, self.instant(depth - 1))
@@ -264,6 +287,7 @@ class Rules:
         )
         return here | there
 
+    @cache  # noqa: B019 the same strategies again and again
     def number(self, depth: int) -> st.SearchStrategy[str]:
         """Text of kind number."""
         leaf = _some("spend", "share", "address.geo.lat", "bucket('a')", "bucket('ø')") | numbers.map(repr)
@@ -283,6 +307,7 @@ class Rules:
             _form("days_between({}, {})", self.instant(depth - 1), self.day(0)),
         )
 
+    @cache  # noqa: B019 the same strategies again and again
     def instant(self, depth: int) -> st.SearchStrategy[str]:
         """Text of kind timestamp."""
         leaf = _some("registered_at", "last_purchase_at", "address.since", "now()") | instants.map(literal)
@@ -293,6 +318,7 @@ class Rules:
         below = st.deferred(lambda: self.instant(depth - 1))
         return leaf | _form("({} {} INTERVAL {})", below, _some("+", "-"), _INTERVALS.map(quoted))
 
+    @cache  # noqa: B019 the same strategies again and again
     def day(self, depth: int) -> st.SearchStrategy[str]:
         """Text of kind date."""
         del depth

@@ -49,6 +49,6 @@ ATTRIBUTES: Schema = PROFILE_ATTRIBUTES | {
     "recommendations": Attribute(type="list", items=ITEM),
 }
 EVENT: Schema = INTERACTION_ATTRIBUTES | {"category": STRING, "rebate": NUMBER}
-EVENTS = {name: EVENT for name in (VIEWED, ADDED, PURCHASED)}
+EVENTS = dict.fromkeys((VIEWED, ADDED, PURCHASED), EVENT)
 CATALOG = RuleCatalog(ATTRIBUTES, frozenset({"vip", "new"}), EVENTS)
 CONTEXT = RuleContext(NOW)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import os
+
 import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rules import EventView, RuleContext, evaluate_rules, event_views
+from rules.logic import contradiction
 from rules.rule import Rule, checked
 from tests.rules.generate import Rules, frames, interactions
 from tests.rules.schema import AT, CATALOG, NOW
+
+EXAMPLES = int(os.environ.get("MAILWRIGHT_EXAMPLES", "120"))
+"""Raise it to look harder."""
 
 CONDITIONS = st.lists(Rules().condition(3), min_size=4, max_size=8)
 
@@ -26,9 +32,21 @@ def one_by_one(rules: dict[str, Rule], frame: pa.Table, events: pa.Table) -> dic
     return results
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts=CONDITIONS, frame=frames(), events=interactions())
 def test_frame_and_closure_agree(texts: list[str], frame: pa.Table, events: pa.Table) -> None:
     rules = {f"{n}: {text}": checked(text, CATALOG, AT) for n, text in enumerate(texts)}
     columns = evaluate_rules(rules, frame, now=NOW, interactions=events)
     assert {name: columns[name].to_pylist() for name in rules} == one_by_one(rules, frame, events)
+
+
+@settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
+@given(texts=CONDITIONS, frame=frames(), events=interactions())
+def test_what_can_never_be_true_or_false_never_is(
+    texts: list[str], frame: pa.Table, events: pa.Table
+) -> None:
+    rules = {text: checked(text, CATALOG, AT) for text in texts}
+    for text, results in one_by_one(rules, frame, events).items():
+        for impossible in (True, False):
+            if contradiction(rules[text].tree, impossible) is not None:
+                assert impossible not in results, text
