@@ -27,8 +27,10 @@ $(STAMP): pyproject.toml requirements.lock
 
 demo: install ## Run the newsletter of the example shop, from its data to a stand-in ESP on this machine
 	@test -f examples/shop/data/profiles.csv || $(BIN)/python examples/shop/generate.py
+	@rm -rf examples/shop/out
 	@$(BIN)/mailwright run newsletter --workspace examples/shop --stub-esp \
 		--occasion "demo-$$(date -u +%Y%m%dT%H%M%S)" --samples examples/shop/out
+	@echo "Or simply: make preview"
 
 preview: install ## Look at the example shop's mails in the browser
 	@test -f examples/shop/data/profiles.csv || $(BIN)/python examples/shop/generate.py

@@ -20,6 +20,7 @@ import pyarrow as pa
 from audience import Audience, read_audience
 from mailwright.catalog import block_catalog, segment_catalog
 from mailwright.errors import ModelError
+from mailwright.events import EventsOfProfiles
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.identity import fingerprint
 from mailwright.model.links import LinkSigner
@@ -38,7 +39,7 @@ from render import (
     load_library,
     render_frame,
 )
-from rules import compile_rule, evaluate_rules
+from rules import Rule, compile_rule, evaluate_rules
 from segments import Segmentation, assign_segments, compile_segments
 
 SHIPPED = Path(__file__).resolve().parent.parent
@@ -105,7 +106,15 @@ class Plan:
     @cached_property
     def recipients(self) -> pa.Table:
         """The rows of ``everyone`` that get the mail, with a ``slot:…`` column a slot."""
-        return _beside(self.everyone.filter(pa.array(self.admission.admitted)), self.choices.columns)
+        return beside(self.everyone.filter(pa.array(self.admission.admitted)), self.choices.columns)
+
+    @cached_property
+    def audience_rule(self) -> Rule:
+        return audience_rule(self.request)
+
+    @cached_property
+    def events(self) -> EventsOfProfiles:
+        return EventsOfProfiles(self.source.audience.interactions)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -230,7 +239,7 @@ def join_columns(
     """Profiles, their segments and their recommendations side by side."""
     notes = [recommendations.note(row) for row in range(audience.profiles.num_rows)]
     return (
-        _beside(audience.profiles, segmentation.columns)
+        beside(audience.profiles, segmentation.columns)
         .append_column("recommendations", recommendations.column())
         .append_column("recommendation_note", pa.array(notes, pa.string()))
     )
@@ -238,12 +247,15 @@ def join_columns(
 
 def select_recipients(request: Request, everyone: pa.Table, audience: Audience) -> Admission:
     """Who gets the mail, and why the others do not."""
-    catalog = segment_catalog(request.workspace)
-    rule = compile_rule(request.spec.audience, catalog, at=request.file.at("audience"))
-    columns = evaluate_rules(
-        {"audience": rule}, everyone, now=request.now, interactions=audience.interactions
-    )
+    rules = {"audience": audience_rule(request)}
+    columns = evaluate_rules(rules, everyone, now=request.now, interactions=audience.interactions)
     return admit(everyone, columns["audience"], purpose=request.spec.purpose)
+
+
+def audience_rule(request: Request) -> Rule:
+    """The rule that says who the campaign is for."""
+    catalog = segment_catalog(request.workspace)
+    return compile_rule(request.spec.audience, catalog, at=request.file.at("audience"))
 
 
 def render_context(request: Request, audience: Audience, mark: str) -> RenderContext:
@@ -256,17 +268,28 @@ def render_context(request: Request, audience: Audience, mark: str) -> RenderCon
         signer=request.signer,
         items=audience.items,
         settings=request.workspace.spec,
+        events=EventsOfProfiles(audience.interactions),
     )
 
 
 def render_plan(
     plan: Plan, recipients: pa.Table | None = None, *, progress: Progress | None = None
 ) -> Iterator[pa.RecordBatch]:
-    """The mails, a batch at a time, in the order of the profiles' ids: all, or those given."""
+    """The mails, a batch at a time, in the order of the profiles' ids: all, or those given.
+
+    The columns are those of ``render.MAILS``, then ``email`` and ``timezone`` of the recipient.
+    """
     frame = plan.recipients if recipients is None else recipients
-    yield from render_frame(
+    addresses = frame.select(["email", "timezone"])
+    done = 0
+    for batch in render_frame(
         plan.compiled, plan.context, frame, workers=plan.request.workers, progress=progress
-    )
+    ):
+        whole = addresses.slice(done, batch.num_rows).combine_chunks()
+        done += batch.num_rows
+        for name in whole.column_names:
+            batch = batch.append_column(name, whole[name].combine_chunks())
+        yield batch
 
 
 def run_fingerprint(request: Request, compiled: CompiledCampaign, audience: Audience, model: Model) -> str:
@@ -284,7 +307,8 @@ def run_fingerprint(request: Request, compiled: CompiledCampaign, audience: Audi
     )
 
 
-def _beside(left: pa.Table, right: pa.Table) -> pa.Table:
+def beside(left: pa.Table, right: pa.Table) -> pa.Table:
+    """The columns of two tables of the same rows."""
     for name in right.column_names:
         left = left.append_column(name, right[name])
     return left

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mailwright.catalog import segment_catalog
-from mailwright.engine import Plan
+from mailwright.engine import Plan, beside, render_plan
 from mailwright.errors import UsageError, did_you_mean
-from mailwright.model.trace import Outcome, Trace
+from mailwright.model.trace import Trace
 from render import choose_blocks, explain_row
-from rules import EventView, RuleContext, compile_rule, event_views
+from rules import RuleContext
 
 
 def row_of(plan: Plan, profile_id: str) -> int:
@@ -28,40 +28,37 @@ def row_of(plan: Plan, profile_id: str) -> int:
 def with_blocks(plan: Plan, row: int) -> pa.Table:
     """The one-row frame of a profile with its blocks chosen, whether it is a recipient or not."""
     one = plan.everyone.slice(row, 1)
-    choices = choose_blocks(
-        plan.compiled, one, now=plan.request.now, interactions=plan.source.audience.interactions
-    )
-    for name in choices.columns.column_names:
-        one = one.append_column(name, choices.columns[name])
-    return one
+    interactions = plan.source.audience.interactions
+    choices = choose_blocks(plan.compiled, one, now=plan.request.now, interactions=interactions)
+    return beside(one, choices.columns)
 
 
 def explain_profile(plan: Plan, profile_id: str) -> Trace:
     """The full trace of one profile; for one that gets no mail, of the mail that it would have got."""
     row = row_of(plan, profile_id)
-    values = with_blocks(plan, row).to_pylist()[0]
-    trace = explain_row(plan.compiled, plan.context, values)
-    trace = replace(trace, audience=explain_audience(plan, values), segments=segments_of(values))
+    trace = explain_values(plan, with_blocks(plan, row).to_pylist()[0])
     reason = str(plan.admission.reasons[row])
     return replace(trace, skip=reason) if reason else trace
 
 
-def segments_of(values: dict[str, Any]) -> tuple[str, ...]:
-    """The names of the segments that a row is in."""
-    return tuple(
-        name.removeprefix("segment:")
-        for name, member in values.items()
-        if name.startswith("segment:") and member
+def explain_values(plan: Plan, values: Mapping[str, Any]) -> Trace:
+    """The full trace of one row whose blocks are chosen, as ``Table.to_pylist()`` gives it."""
+    trace = explain_row(plan.compiled, plan.context, values)
+    context = RuleContext(
+        now=plan.request.now,
+        segments=frozenset(trace.segments),
+        events=plan.events(values["profile_id"]),
     )
+    return replace(trace, audience=plan.audience_rule.explain(values, context))
 
 
-def explain_audience(plan: Plan, values: dict[str, Any]) -> Outcome:
-    """How the campaign's audience rule came out for one row."""
-    request = plan.request
-    rule = compile_rule(
-        request.spec.audience, segment_catalog(request.workspace), at=request.file.at("audience")
-    )
-    profile_id = values["profile_id"]
-    events = event_views(plan.source.audience.interactions, [profile_id]).get(profile_id, EventView())
-    context = RuleContext(now=request.now, segments=frozenset(segments_of(values)), events=events)
-    return rule.explain(values, context)
+def explained_mails(
+    plan: Plan, recipients: pa.Table, **options: Any
+) -> Iterator[tuple[dict[str, Any], Trace]]:
+    """Each row of render's output beside its full trace; ``options`` are those of ``render_plan``."""
+    done = 0
+    for batch in render_plan(plan, recipients, **options):
+        values = recipients.slice(done, batch.num_rows).to_pylist()
+        done += batch.num_rows
+        for row, one in zip(batch.to_pylist(), values, strict=True):
+            yield row, explain_values(plan, one)

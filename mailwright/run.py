@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mailwright.engine import Plan, Request, render_plan
 from mailwright.errors import GateError
+from mailwright.explain import explain_values
 from mailwright.gates import Figures, Gate
 from mailwright.model.message import Address, Message
 from mailwright.progress import Progress
@@ -47,14 +49,16 @@ class Rendering:
     with_local_pictures: int = 0
     """Mails with a picture that only this machine has."""
 
-    def add(self, batch: pa.RecordBatch) -> None:
-        """Count one batch of render's output."""
+    def add(self, batch: pa.RecordBatch, resting: frozenset[tuple[str, str]]) -> None:
+        """Count one batch of render's output; ``resting`` are the (slot, block) that are fallbacks."""
         done = pc.equal(batch["status"], RENDERED)
         self.skipped.update(batch["reason"].filter(pc.invert(done)).to_pylist())
         mails = batch.filter(done)
         self.rendered += mails.num_rows
         if not mails.num_rows:
             return
+        for trace in mails["trace"].to_pylist():
+            self._add_trace(orjson.loads(trace), resting)
         self.with_local_pictures += pc.sum(pc.match_substring(mails["html"], LOCAL_SCHEME)).as_py()
         sizes = pc.binary_length(mails["html"])
         self.bytes += pc.sum(sizes).as_py()
@@ -63,24 +67,43 @@ class Rendering:
             row = pc.index(sizes, largest).as_py()
             self.largest, self.largest_profile = largest, mails["profile_id"][row].as_py()
 
+    def _add_trace(self, trace: dict[str, Any], resting: frozenset[tuple[str, str]]) -> None:
+        shown = trace["slots"].items()
+        self.blocks.update((slot, block) for slot, block in shown if block is not None)
+        self.with_fallback += any(pair in resting for pair in shown)
+        self.sources.update(source for _, source in trace.get("recommendations", ()))
+
+
+def fallback_blocks(plan: Plan) -> frozenset[tuple[str, str]]:
+    """The (slot, block) that need nothing, in slots that have other blocks too."""
+    return frozenset(
+        (slot.name, block.name)
+        for slot in plan.compiled.compiled_slots.values()
+        for block in slot.blocks
+        if block.needs_nothing and len(slot.blocks) > 1
+    )
+
 
 def render_campaign(
     plan: Plan, spool: Path | None, *, samples: Path | None = None, progress: Progress | None = None
 ) -> Rendering:
     """Render every recipient into the spool, and the first of each variant into ``samples``."""
     rendering = Rendering()
+    resting = fallback_blocks(plan)
     shown: set[str] = set()
+    done = 0
     writer: pq.ParquetWriter | None = None
     if samples is not None:
         samples.mkdir(parents=True, exist_ok=True)
     try:
         for batch in render_plan(plan, progress=progress):
-            rendering.add(batch)
+            rendering.add(batch, resting)
             if spool is not None:
                 writer = writer or _open_spool(spool, batch.schema)
                 writer.write_batch(batch)
             if samples is not None:
-                _write_samples(samples, batch, shown)
+                _write_samples(plan, samples, batch, done, shown)
+            done += batch.num_rows
     finally:
         if writer is not None:
             writer.close()
@@ -92,12 +115,14 @@ def _open_spool(spool: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(spool, schema, compression="zstd", compression_level=1)
 
 
-def _write_samples(folder: Path, batch: pa.RecordBatch, shown: set[str]) -> None:
-    for row in range(batch.num_rows):
-        variant = batch["variant"][row].as_py()
-        if batch["status"][row].as_py() == RENDERED and variant not in shown:
+def _write_samples(plan: Plan, folder: Path, batch: pa.RecordBatch, first: int, shown: set[str]) -> None:
+    """Write the mail of each variant not yet shown; ``first`` is the recipient of the batch's first row."""
+    for row, variant in enumerate(batch["variant"].to_pylist()):
+        if variant is not None and variant not in shown:
             shown.add(variant)
-            write_mail(folder, batch.slice(row, 1).to_pylist()[0])
+            mail = batch.slice(row, 1).to_pylist()[0]
+            values = plan.recipients.slice(first + row, 1).to_pylist()[0]
+            write_mail(folder, mail, explain_values(plan, values))
 
 
 def spooled_messages(request: Request, spool: Path) -> Iterator[Message]:

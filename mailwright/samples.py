@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -9,12 +10,13 @@ from urllib.parse import quote
 import orjson
 
 from mailwright.model.identity import fingerprint
+from mailwright.model.trace import Trace
 
 LONGEST_NAME = 200
 """Bytes; most file systems allow 255, and an ending is to follow."""
 
 
-def write_mail(folder: Path, row: dict[str, Any]) -> Path:
+def write_mail(folder: Path, row: dict[str, Any], trace: Trace) -> Path:
     """Write ``<profile>.html``, ``.txt`` and ``.json`` of one rendered row; return the HTML file.
 
     The file's name is the profile's id with all but letters, digits and ``_-.~`` percent-encoded, so no id
@@ -28,9 +30,9 @@ def write_mail(folder: Path, row: dict[str, Any]) -> Path:
         "preheader": row["preheader"],
         "headers": dict(row["headers"]),
         "variant": row["variant"],
-        "trace": orjson.loads(row["trace"]),
+        "trace": asdict(trace),
     }
-    _write(folder / f"{name}.json", orjson.dumps(about, option=orjson.OPT_INDENT_2))
+    _write(folder / f"{name}.json", orjson.dumps(about, default=str, option=orjson.OPT_INDENT_2))
     _write(folder / f"{name}.txt", row["text"].encode())
     _write(folder / f"{name}.html", row["html"])
     return folder / f"{name}.html"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mailwright.model.campaign import Sender
 from mailwright.model.experiment import HoldoutSpec
@@ -14,12 +14,26 @@ from mailwright.model.spec import Spec
 
 
 class DataSource(Spec):
-    """One file or query. ``columns`` renames: the name in the source → the attribute; null leaves it out."""
+    """One file, or one query of a database.
 
-    path: str
-    format: Literal["csv", "parquet", "jsonl"] | None = None
-    """None: by the file's ending."""
+    ``columns`` renames: the name in the source → the attribute; null leaves it out.
+    """
+
+    path: str | None = None
+    format: Literal["csv", "parquet", "jsonl", "segment"] | None = None
+    """None: by the file's ending. ``segment`` is JSON Lines of Segment's identify and track calls."""
+    query: str | None = None
+    url_env: str | None = None
+    """Name of the environment variable that holds the database's SQLAlchemy URL, never the URL itself."""
     columns: dict[str, str | None] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _one_place(self) -> DataSource:
+        if (self.path is None) == (self.query is None):
+            raise ValueError("a source has a path, or a query (with url_env), and not both")
+        if (self.query is None) != (self.url_env is None):
+            raise ValueError("a query needs url_env: the environment variable with the database's URL")
+        return self
 
 
 class DataSpec(Spec):

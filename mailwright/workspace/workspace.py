@@ -108,8 +108,8 @@ def _read(root: Path, path: Path, model: Any) -> Located[Any]:
 
 
 def _shown(root: Path, path: Path) -> str:
-    """The path as errors show it: below the workspace as the user named it."""
-    return str(root / path.relative_to(root))
+    """The path as errors and traces show it: the same wherever the workspace stands."""
+    return path.relative_to(root).as_posix()
 
 
 def _check_names(workspace: Workspace) -> None:

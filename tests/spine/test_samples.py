@@ -1,6 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailwright.model.trace import Trace
 from mailwright.samples import file_name, write_mail
 
 
@@ -12,11 +13,10 @@ def test_a_hostile_id_stays_in_the_folder(tmp_path):
         "preheader": "p",
         "headers": [("List-Unsubscribe", "<https://x>")],
         "variant": "v",
-        "trace": b'{"slots": []}',
         "html": b"<p>",
         "text": "t",
     }
-    path = write_mail(tmp_path, row)
+    path = write_mail(tmp_path, row, Trace("m", "../../etc/passwd", "c", "o", "f", "now"))
     assert path.parent == tmp_path
     assert sorted(file.suffix for file in tmp_path.iterdir()) == [".html", ".json", ".txt"]
 

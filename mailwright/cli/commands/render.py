@@ -24,9 +24,10 @@ from mailwright.cli.console import (
     make_request,
     opened,
 )
-from mailwright.engine import Plan, plan, render_plan
+from mailwright.engine import Plan, plan
 from mailwright.errors import RenderError, UsageError, did_you_mean
-from mailwright.explain import row_of
+from mailwright.explain import explained_mails, row_of
+from mailwright.run import RENDERED
 from mailwright.samples import write_mail
 
 
@@ -70,13 +71,12 @@ def render(
         skipped: Counter[str] = Counter()
         files = 0
         with session.stages("render") as progress:
-            for batch in render_plan(made, rows, progress=progress):
-                for row in batch.to_pylist():
-                    if row["status"] == "rendered":
-                        write_mail(out, row)
-                        files += 1
-                    else:
-                        skipped[row["reason"]] += 1
+            for mail, trace in explained_mails(made, rows, progress=progress):
+                if mail["status"] == RENDERED:
+                    write_mail(out, mail, trace)
+                    files += 1
+                else:
+                    skipped[mail["reason"]] += 1
         if profile is not None and not files:
             raise RenderError(f"profile {profile!r} gets no mail of {campaign!r}: {', '.join(skipped)}")
         data: dict[str, Any] = {

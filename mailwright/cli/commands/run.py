@@ -98,7 +98,7 @@ def run(
         def show(console: Console) -> None:
             console.print(summary(data))
             for line in next_steps(request.workspace.root, campaign, samples, destination):
-                console.print(line, markup=False)
+                console.print(line, markup=False, soft_wrap=True)
 
         session.finish(data, show)
 
