@@ -14,6 +14,7 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import sparse
 
 from recommend.arrays import rows_of
@@ -43,7 +44,9 @@ class Shop:
     interactions: pa.Table
     now: datetime
     bought: sparse.csr_matrix
-    """Profiles × items, before ``now``: how many orders' days."""
+    """Profiles × items, before ``now``: on how many days."""
+    age: sparse.csr_matrix
+    """Of the same cells, the days since the last of them."""
     wanted: sparse.csr_matrix
     """Profiles × items, bought in the window after ``now``: 1."""
 
@@ -55,28 +58,36 @@ class Shop:
         return sparse.csr_matrix(new)
 
 
+def purchases(path: Path, until: datetime | None = None) -> pa.Table:
+    """Every purchase of the file that is kept, as interactions; up to a time, where one is given."""
+    connection = duckdb.connect()
+    connection.execute("set TimeZone = 'UTC'")
+    rows = connection.sql(QUERY, params=[str(path)]).to_arrow_table()
+    at = rows["at"].cast(pa.timestamp("us", "UTC"))
+    rows = rows.set_column(rows.column_names.index("at"), "at", at)
+    return rows if until is None else rows.filter(pc.less_equal(rows["at"], pa.scalar(until)))
+
+
 def load(path: Path, now: datetime) -> Shop:
     """The shop as it stood at ``now``: profiles and items are those with a purchase before it."""
     connection = duckdb.connect()
-    connection.execute("set TimeZone = 'UTC'")
-    rows = connection.execute(QUERY, [str(path)]).to_arrow_table()
-    at = rows["at"].cast(pa.timestamp("us", "UTC"))
-    rows = rows.set_column(rows.column_names.index("at"), "at", at)
-    micros = at.cast(pa.int64()).to_numpy()
+    rows = purchases(path)
+    micros = rows["at"].cast(pa.int64()).to_numpy()
     begin, end = now.timestamp() * 1e6, (now + WINDOW).timestamp() * 1e6
     before = rows.filter(pa.array(micros < begin))
     after = rows.filter(pa.array((micros >= begin) & (micros < end)))
     connection.register("before", before)
-    items = connection.execute(
+    items = connection.sql(
         "select item_id, mode(description) title from before group by item_id order by item_id"
     ).to_arrow_table()
-    profiles = connection.execute(
+    profiles = connection.sql(
         "select profile_id, mode(country) country from before group by profile_id order by profile_id"
     ).to_arrow_table()
     shape = (profiles.num_rows, items.num_rows)
     interactions = before.select(["profile_id", "item_id", "event", "at", "quantity", "amount"])
-    bought = connection.execute(
-        "select profile_id, item_id, count(distinct date_trunc('day', before.at)) n from before group by all"
+    bought = connection.sql(
+        "select profile_id, item_id, count(distinct date_trunc('day', before.at)) n, max(before.at) last "
+        "from before group by all"
     ).to_arrow_table()
     return Shop(
         profiles,
@@ -84,8 +95,14 @@ def load(path: Path, now: datetime) -> Shop:
         interactions,
         now,
         _matrix(bought, profiles, items, shape, bought["n"].to_numpy().astype(np.float64)),
+        _matrix(bought, profiles, items, shape, _days(bought["last"], now)),
         _matrix(after, profiles, items, shape, None),
     )
+
+
+def _days(last, now):  # type: ignore[no-untyped-def]
+    micros = last.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+    return np.maximum((now.timestamp() * 1e6 - micros) / 86.4e9, 1e-6)
 
 
 def _matrix(rows, profiles, items, shape, values):  # type: ignore[no-untyped-def]

@@ -1,7 +1,9 @@
 """Items that go together: for each item the few that the same profiles met, by BM25-weighted co-occurrence.
 
 BM25 (Robertson and Walker, 1994) lets neither a profile that meets everything nor an item that everybody
-meets decide. Only the nearest are kept, so that the matrix stays sparse on any catalogue.
+meets decide. ``k1`` and ``b`` were found by random search (docs/recommend.md): so strong a
+normalisation leaves popularity to its own part of the blend. Only the nearest are kept, so that the matrix
+stays sparse on any catalogue.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ BLOCK = 512
 
 
 def find_neighbours(
-    pairs: Pairs, items: int, *, weights: F64, keep: int = 100, k1: float = 1.2, b: float = 0.75
+    pairs: Pairs, items: int, *, weights: F64, keep: int = 100, k1: float = 10.0, b: float = 0.95
 ) -> sparse.csr_matrix:
     """Similarity of each item (row) to its ``keep`` nearest others, float64[items, items] in CSR form."""
     met = sparse.csr_matrix((weights, pairs.item, pairs.start), shape=(len(pairs.start) - 1, items))

@@ -83,9 +83,10 @@ def open_reranker(context: Context) -> Reranker:
 
 
 def _scaled(scores: F64) -> F64:
-    finite = scores[np.isfinite(scores)]
-    if not len(finite):
-        return scores
+    inside = np.isfinite(scores)
+    if not inside.any():
+        return np.zeros(len(scores))
+    finite = scores[inside]
     span = finite.max() - finite.min()
-    scaled: F64 = (scores - finite.min()) / (span if span > 0 else 1.0)
+    scaled: F64 = (np.where(inside, scores, finite.min()) - finite.min()) / (span if span > 0 else 1.0)
     return scaled

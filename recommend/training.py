@@ -31,6 +31,7 @@ def train(
     *,
     now: datetime,
     seed: int,
+    tuning: dict[str, Any] | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """A model of who likes what, learned from the interactions up to ``now``.
@@ -38,7 +39,7 @@ def train(
     The same interactions, items, spec, now and seed give the same model, to the last bit, in any process.
     Interactions that cannot be used are dropped and counted in ``Model.info.dropped``. With no usable
     interaction at all the model knows nobody, and recommendations come from the tiers below it. Raises
-    DataError when the catalogue is empty.
+    DataError when the catalogue is empty. ``tuning`` is written down with the model (``Tuning.summary``).
     """
     began = time.perf_counter()
     if not items.num_rows:
@@ -60,6 +61,7 @@ def train(
         dropped=events.dropped,
         typical_strength=float(pairs.strength.mean()) if len(pairs.item) else 1.0,
         mean=fitted.mean,
+        tuning=tuning,
     )
     model = Model(
         profile_ids=events.profile_ids,
