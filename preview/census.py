@@ -17,12 +17,12 @@ from mailwright.model.message import SkipReason
 from preview.finder import slot_column
 
 HUES = 6
-"""Colours told apart in a bar; what comes after them is grey."""
+"""Colours told apart in a bar; after them they begin again."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """A part of a whole, and the number of its colour (0: grey)."""
+    """A part of a whole, and the number of its colour (0: grey, -1: green)."""
 
     name: str
     count: int
@@ -94,7 +94,12 @@ def shares(counts: Mapping[str, int]) -> tuple[Share, ...]:
 def _skipped(reasons: Mapping[str, int]) -> tuple[Share, ...]:
     order = {reason.value: place for place, reason in enumerate(SkipReason)}
     ordered = sorted(reasons.items(), key=lambda pair: order.get(pair[0].partition(":")[0], 99))
-    return tuple(Share(name, count, _hue(place)) for place, (name, count) in enumerate(ordered) if count)
+    outside = SkipReason.NOT_IN_AUDIENCE.value  # grey: nobody meant them to get it
+    return tuple(
+        Share(name, count, 0 if name == outside else _hue(place + 1))
+        for place, (name, count) in enumerate(ordered)
+        if count
+    )
 
 
 def _coverage(plan: Plan, recipients: pa.Table, slot: str) -> SlotCoverage:
@@ -127,4 +132,4 @@ def _variants(recipients: pa.Table, slots: Iterable[str]) -> tuple[Variant, ...]
 
 
 def _hue(place: int) -> int:
-    return place + 1 if place < HUES else 0
+    return place % HUES + 1

@@ -25,12 +25,13 @@ _NAME = re.compile(r"[\w.\-]+", re.ASCII)
 
 @dataclass(frozen=True)
 class Look:
-    """How a mail is to be shown: ``width`` in CSS pixels, in dark or light, with pictures or without.
+    """How a mail is to be shown: ``width`` in CSS pixels (None: as wide as there is room for, up to a
+    tablet's), in dark or light, with pictures or without.
 
     ``outside`` also loads pictures from other hosts, which tells them that somebody looked.
     """
 
-    width: int = 768
+    width: int | None = None
     dark: bool = False
     pictures: bool = True
     outside: bool = False

@@ -12,6 +12,7 @@ from starlette.responses import HTMLResponse
 
 from mailwright import __version__
 from mailwright.errors import MailwrightError, SourceError
+from preview.because import because
 
 HERE = Path(__file__).resolve().parent
 PAGES = HERE / "pages"
@@ -48,7 +49,7 @@ def number(value: float | int) -> str:
 
 
 def percent(part: float, whole: float = 1.0) -> str:
-    """A share for reading; something that is there is never shown as 0 %, something missing never as 100 %."""
+    """A share for reading; what is there is never shown as 0 %, and what is not whole never as 100 %."""
     if not whole:
         return "–"
     share = part / whole
@@ -86,6 +87,8 @@ def value_text(value: Any) -> str:
     if isinstance(value, dict):
         return ", ".join(f"{name}: {value_text(inner)}" for name, inner in value.items() if inner is not None)
     if isinstance(value, (list, tuple)):
+        if value and isinstance(value[0], dict):
+            return f"{len(value)} {'entry' if len(value) == 1 else 'entries'}"
         shown = [value_text(inner) for inner in value[:6]]
         return (", ".join(shown) + (f" … ({len(value)})" if len(value) > 6 else "")) or "none"
     return str(value)
@@ -110,9 +113,9 @@ class Paper:
             "skip_text": skip_text,
             "value": value_text,
         }
-        self.env.globals |= {"nav": NAV, "version": __version__}
+        self.env.globals |= {"nav": NAV, "version": __version__, "because": because}
 
-    def page(self, request: Request, name: str, /, status: int = 200, **values: Any) -> HTMLResponse:
+    def page(self, request: Request, name: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
         """One page, or a piece of one when its name starts with an underscore."""
         desk = request.app.state.desk
         theme = request.cookies.get("theme")
@@ -131,4 +134,4 @@ class Paper:
     def error(self, request: Request, error: MailwrightError, status: int) -> HTMLResponse:
         """The page of an error that a person can mend, at its place in the file."""
         where = error.at if isinstance(error, SourceError) else None
-        return self.page(request, "error.html", status, error=error, where=where)
+        return self.page(request, "error.html", status=status, error=error, where=where)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,26 +37,28 @@ def index(request: Request) -> Response:
 
 def summary(request: Request) -> Response:
     """A campaign's figures for the list; says how far it is while they are computed."""
-    name = campaign_of(request)
+    place = request.query_params.get("place", "")
+    values: dict[str, Any] = {"campaign": campaign_of(request), "place": place if place.isdigit() else "0"}
     try:
-        view = view_or_work(request)
+        found = view_or_work(request)
     except MailwrightError as error:
-        return paper_of(request).page(request, "_summary.html", error=error, work=None, campaign=name)
-    if isinstance(view, Work):
-        return paper_of(request).page(request, "_summary.html", error=None, work=view, campaign=name)
-    census = census_of(view)
+        return paper_of(request).page(request, "_summary.html", error=error, work=None, **values)
+    if isinstance(found, Work):
+        return paper_of(request).page(request, "_summary.html", error=None, work=found, **values)
+    census = census_of(found)
     used, blocks = used_blocks(census)
-    return paper_of(request).page(
-        request,
-        "_summary.html",
-        campaign=name,
-        error=view.error,
-        work=None,
-        census=census,
-        reach=reach(census),
-        used=used,
-        blocks=blocks,
-    )
+    values |= {"census": census, "reach": reach(census), "used": used, "blocks": blocks}
+    sample = _sample(request, found)
+    return paper_of(request).page(request, "_summary.html", error=found.error, work=None, sample=sample, **values)
+
+
+def _sample(request: Request, view: View) -> dict[str, Any] | None:
+    """Subject and preheader as the first recipient of the most frequent variant reads them."""
+    for proof in proofs(request, view):
+        made = make_mail(view.plan, str(proof["profile_id"]), mask=desk_of(request).settings.mask)
+        if made.is_rendered:
+            return made.made
+    return None
 
 
 def campaign(request: Request) -> Response:
@@ -136,7 +140,7 @@ def used_blocks(census: Census) -> tuple[int, int]:
     return sum(1 for count in counts if count), len(counts)
 
 
-def _exact_values(running: Pass) -> dict[str, object]:
+def _exact_values(running: Pass) -> dict[str, Any]:
     found = running.exact
     sources = shares(found.sources) if found else ()
     return {

@@ -81,7 +81,7 @@ def look_of(request: Request) -> Look:
     width = asked.get("width", "")
     pictures = asked.get("pictures", "on")
     return Look(
-        width=int(width) if width.isdigit() and int(width) in WIDTHS else Look().width,
+        width=int(width) if width.isdigit() and int(width) in WIDTHS else None,
         dark=asked.get("scheme") == "dark",
         pictures=pictures != "off",
         outside=pictures == "all",

@@ -156,6 +156,7 @@ def page_values(request: Request, view: View, made: Mail) -> dict[str, Any]:
         "sender": sender.name,
         "show": show if show in SHOWS else "mail",
         "look": look_of(request),
+        "width_asked": look_of(request).width,
         "link": partial(_link, request),
         "swap": SWAP,
         "source": _source(made) if show == "source" else "",
