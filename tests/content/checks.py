@@ -31,6 +31,8 @@ def problems(mail: dict[str, Any], language: str) -> list[str]:
     found += [
         f"{table.get('class')}: a table without role" for table in tree.iter("table") if not table.get("role")
     ]
+    headings = len(list(tree.iter("h1")))
+    found += [] if headings == 1 else [f"{headings} headings of the first order"]
     metas = {meta.get("name") for meta in tree.iter("meta")}
     found += [f"no meta {name}" for name in ("color-scheme", "supported-color-schemes") if name not in metas]
     unsubscribe = [a for a in tree.iter("a") if "/u/" in (a.get("href") or "")]
