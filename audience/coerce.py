@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience.arrow import arrow_type, query
-from audience.sources import scalar_column
+from audience.raw import scalar_column
 from mailwright.model.schema import Attribute
 
 LONGEST_TEXT = 20_000

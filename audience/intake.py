@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from audience.arrow import arrow_type
 from audience.coerce import coerce
+from audience.raw import Raw
 from audience.report import AudienceReport, Outcome, Problem, SourceReport, shown
-from audience.sources import Raw
 from mailwright.model.schema import Attribute, Schema
 
 Mask = npt.NDArray[np.bool_]
@@ -33,6 +33,7 @@ class Intake:
         self._report = SourceReport(source, raw.file, read=len(raw.rows) + len(raw.broken))
         report.sources[source] = self._report
         self._problems = report.problems
+        report.notes += raw.notes
         self._raw = raw
         self._schema = dict(schema)
         self._keep: Mask = np.ones(len(raw.rows), dtype=bool)

@@ -74,9 +74,7 @@ def test_every_line_is_bought_returned_or_counted(tiny, tmp_path):
     assert audience.items.column("title").to_pylist() == ["Red mug", "jug, blue"]
     assert audience.profiles.column("email").to_pylist() == ["7@example.com", "8@example.com"]
     assert rows
-    assert (
-        audience.interactions.column("at").to_pylist()[0].isoformat() == "2011-06-01T09:00:00+00:00"
-    )
+    assert audience.interactions.column("at").to_pylist()[0].isoformat() == "2011-06-01T09:00:00+00:00"
 
 
 def test_a_second_ingest_keeps_what_was_edited(tiny, tmp_path):
