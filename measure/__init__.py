@@ -1,0 +1,22 @@
+"""Did it work, for whom, because of which block: experiments, holdouts, results and what follows from them.
+
+``assign_arms`` and ``held_out_mask`` decide who is shown what, or nothing, for whole columns (for one profile
+``mailwright.model.experiment`` gives the same answer). ``measure_results`` joins webhooks and orders to the
+messages that were sent and says what came of them, with how much certainty. Nothing here sends, reads a clock
+or keeps state: tables in (``measure.schema``), figures out.
+"""
+
+from measure.assignment import assign_arms, held_out_mask
+from measure.facts import Attribution, Question
+from measure.results import Results, measure_results
+from measure.simulate import simulate_outcomes
+
+__all__ = [
+    "Attribution",
+    "Question",
+    "Results",
+    "assign_arms",
+    "held_out_mask",
+    "measure_results",
+    "simulate_outcomes",
+]

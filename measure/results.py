@@ -1,0 +1,133 @@
+"""The results of a campaign: figures, experiments, lift, and what had to be set aside to get them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pyarrow as pa
+
+from mailwright.errors import DataError
+from mailwright.model.experiment import ExperimentSpec
+from measure.breakdown import tallies, with_rates
+from measure.experiments import ExperimentResult, experiment_results
+from measure.facts import Attribution, Question, count, facts_of
+from measure.lift import Lift, lift_of
+from measure.verdict import Verdict, judge
+
+
+@dataclass(frozen=True)
+class Results:
+    """What became of a campaign up to ``now``.
+
+    ``breakdown`` has one row for each value of each dimension (``breakdown.with_rates``), the first that
+    of the whole scope. ``set_aside`` counts what could not be used, by cause (docs/measure.md lists them).
+    """
+
+    campaign: str | None
+    occasion: str | None
+    now: datetime
+    attribution: Attribution
+    breakdown: pa.Table
+    experiments: tuple[ExperimentResult, ...]
+    verdicts: tuple[Verdict, ...]
+    """One for each of ``experiments``."""
+    lift: Lift | None
+    """Against those held out; None when nobody was."""
+    set_aside: Mapping[str, int]
+    notes: tuple[str, ...]
+    simulated: bool
+    """Whether any of it was made up: nothing may then be concluded about real people."""
+
+    def rows(self, dimension: str) -> pa.Table:
+        """The rows of one dimension."""
+        return self.breakdown.filter(
+            pa.array([value == dimension for value in self.breakdown["dimension"].to_pylist()])
+        )
+
+
+def measure_results(
+    question: Question,
+    *,
+    experiments: Mapping[str, ExperimentSpec] | None = None,
+    content: Mapping[str, str] | None = None,
+    facts_to: Path | None = None,
+) -> Results:
+    """Everything that is known about the question's campaign.
+
+    ``experiments`` and ``content`` are those of the campaign's file as it is now (see ``assign_arms``): a
+    version of the experiment that they do not describe is reported, but not judged by them. ``facts_to``
+    writes one row a message to that Parquet file. Raises DataError for tables that do not fit.
+    """
+    with facts_of(question) as connection:
+        if facts_to is not None:
+            _write_facts(connection, facts_to)
+        breakdown = with_rates(tallies(connection))
+        found = experiment_results(connection, experiments or {}, content or {})
+        set_aside = _set_aside(connection)
+        lift = lift_of(connection)
+        simulated = count(connection, "SELECT count(*) FROM facts WHERE simulated") > 0
+    return Results(
+        campaign=question.campaign,
+        occasion=question.occasion,
+        now=question.now,
+        attribution=question.attribution,
+        breakdown=breakdown,
+        experiments=found,
+        verdicts=tuple(judge(result, question.now) for result in found),
+        lift=lift,
+        set_aside={cause: rows for cause, rows in set_aside.items() if rows},
+        notes=tuple(_notes(found, experiments or {}, simulated)),
+        simulated=simulated,
+    )
+
+
+def _set_aside(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """What could not be used, by cause. Every cause has its meaning in docs/measure.md."""
+    queries = {
+        "messages_repeated": "SELECT rows FROM repeats",
+        "messages_not_yet_sent": """SELECT count(*) FROM messages
+            WHERE status <> 'skipped' AND ("at" IS NULL OR "at" > getvariable('now_at'))""",
+        "events_without_message_id": "SELECT sum(events) FROM evidence WHERE message_id IS NULL",
+        "events_of_unknown_messages": """SELECT sum(events) FROM evidence WHERE message_id IS NOT NULL
+            AND message_id NOT IN (SELECT message_id FROM messages WHERE message_id IS NOT NULL)""",
+        "events_of_held_out": """SELECT sum(events) FROM evidence
+            WHERE message_id IN (SELECT message_id FROM mails WHERE held_out)""",
+        "messages_with_events_before_send": "SELECT count(*) FROM mails WHERE early",
+        "events_in_the_future": "SELECT count(*) FROM outcomes WHERE \"at\" > getvariable('now_at')",
+        "orders_without_mail_before": """SELECT count(DISTINCT (profile_id, order_key)) FROM purchases
+            WHERE profile_id IN (SELECT profile_id FROM mails)
+            AND (profile_id, order_key) NOT IN (SELECT (profile_id, order_key) FROM credited)""",
+    }
+    return {cause: count(connection, query) for cause, query in queries.items()}
+
+
+def _notes(
+    found: tuple[ExperimentResult, ...], experiments: Mapping[str, ExperimentSpec], simulated: bool
+) -> list[str]:
+    notes = ["Simulated outcomes: these figures say nothing about real people."] if simulated else []
+    for result in found:
+        if result.crossed:
+            notes.append(
+                f"experiment {result.name}: {result.crossed:,} profiles had two arms and are left out"
+            )
+        if result.spec is None and result.name in experiments:
+            notes.append(
+                f"experiment {result.name}: version {result.version} is not that of the file, which has been "
+                "changed since; the two are never mixed"
+            )
+    return notes
+
+
+def _write_facts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        rows = connection.sql(
+            'SELECT * REPLACE (make_timestamp("at") AS "at") FROM facts ORDER BY message_id'
+        )
+        rows.write_parquet(str(path), compression="zstd")
+    except (OSError, duckdb.IOException) as error:
+        raise DataError(f"cannot write {path}: {error}") from error
