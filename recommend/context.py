@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from mailwright.model.workspace import RecommendSpec
 from recommend.arrays import F64, I64, flat, rows_of
 from recommend.catalogue import Catalogue, read_catalogue
 from recommend.exclusions import Exclusions, bought_before, gather_exclusions
-from recommend.foldin import fold_in
+from recommend.foldin import folder
 from recommend.model import Model
 from recommend.ratings import Events, Pairs, asked_about, gather_pairs, read_events, take_profiles
 from recommend.training import last_event
@@ -86,24 +86,34 @@ class Context:
         return word_vectors(self.catalogue)
 
     @cached_property
-    def factors(self) -> F64:
-        """Rows × factors: the trained ones, or folded in where a profile has changed since or is new."""
+    def model_row(self) -> I64:
+        """Of each row its row in the model, -1 where it is new or has changed since training."""
         model, known = self.model, rows_of(self.profiles["profile_id"], self.model.profile_ids)
-        found = np.zeros((self.profiles.num_rows, model.item_factors.shape[1]))
+        same = np.flatnonzero((known >= 0) & (self.event_row >= 0))
+        event, trained = self.event_row[same], known[same]
         count = np.bincount(self.events.profile, minlength=len(self.events.profile_ids))
-        last = last_event(self.events)
-        now_count = np.where(self.event_row >= 0, np.append(count, 0)[self.event_row], 0)
-        now_last = np.append(last, 0)[self.event_row]
-        same = (known >= 0) & (self.event_row >= 0)
-        same[same] &= model.seen_events[known[same]] == now_count[same]
-        same[same] &= model.seen_last[known[same]] == now_last[same]
-        found[same] = model.profile_factors[known[same]]
-        changed = np.flatnonzero(~same & (self.pairs.count >= self.spec.min_interactions))
-        typical = model.info.typical_strength
-        found[changed] = fold_in(
-            self.pairs, changed, np.asarray(model.item_factors), self.model_item, typical
-        )
+        unchanged = model.seen_events[trained] == count[event]
+        unchanged &= model.seen_last[trained] == last_event(self.events)[event]
+        found = np.full(len(known), -1, np.int64)
+        found[same[unchanged]] = trained[unchanged]
         return found
+
+    def factors(self, rows: I64) -> F64:
+        """float64[len(rows), factors]: the trained ones, or folded in where ``model_row`` has none."""
+        model, trained = self.model, self.model_row[rows]
+        found = np.zeros((len(rows), model.item_factors.shape[1]))
+        known = trained >= 0
+        found[known] = model.profile_factors[trained[known]]
+        if not known.all():
+            found[~known] = self._fold(rows[~known])
+        return found
+
+    @cached_property
+    def _fold(self) -> Callable[[I64], F64]:
+        model = self.model
+        return folder(
+            self.pairs, np.asarray(model.item_factors), self.model_item, model.info.typical_strength
+        )
 
     @cached_property
     def exclusions(self) -> Exclusions:

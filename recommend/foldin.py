@@ -7,6 +7,8 @@ training anew (docs/recommend.md).
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from recommend.arrays import F64, I64
@@ -16,22 +18,25 @@ UNMET = 0.2
 RIDGE = 3.0
 
 
-def fold_in(pairs: Pairs, rows: I64, item_factors: F64, item_row: I64, typical: float) -> F64:
-    """Factors of the profiles ``rows`` of ``pairs``, float64[len(rows), factors].
+def folder(pairs: Pairs, item_factors: F64, item_row: I64, typical: float) -> Callable[[I64], F64]:
+    """A function from rows of ``pairs`` to their factors, float64[rows, factors].
 
     ``item_row`` is the row of ``item_factors`` for each item of the pairs, -1 for one the model does not
     know; ``typical`` is the mean strength that the model was trained on.
     """
     width = item_factors.shape[1]
     base = UNMET * (item_factors.T @ item_factors) + RIDGE * np.eye(width)
-    found = np.zeros((len(rows), width))
-    for at, row in enumerate(rows):
-        entries = pairs.of(int(row))
-        item = item_row[pairs.item[entries]]
-        known = item >= 0
-        if not known.any():
-            continue
-        met = item_factors[item[known]]
-        weight = pairs.strength[entries][known] / typical
-        found[at] = np.linalg.solve(base + (met.T * weight) @ met, met.T @ (weight + UNMET))
-    return found
+
+    def fold(rows: I64) -> F64:
+        found = np.zeros((len(rows), width))
+        for line, row in enumerate(rows):
+            entries = pairs.of(int(row))
+            item = item_row[pairs.item[entries]]
+            known = item >= 0
+            if known.any():
+                met = item_factors[item[known]]
+                weight = pairs.strength[entries][known] / typical
+                found[line] = np.linalg.solve(base + (met.T * weight) @ met, met.T @ (weight + UNMET))
+        return found
+
+    return fold

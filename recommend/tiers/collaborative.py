@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import sparse
 
 from mailwright.model.recommendation import Source
 from recommend.arrays import F32, F64, I64, Mask
@@ -28,34 +29,38 @@ class Collaborative:
     source = Source.COLLABORATIVE
 
     def __init__(self, context: Context) -> None:
-        self._context, self._blend = context, context.spec.blend
+        self._context, self._blend, self._margin = context, context.spec.blend, context.spec.margin
         rows = context.model_item[context.candidates]
         self._known = rows >= 0
         self._items = self._item_side(rows)
-        self._profiles = self._profile_side(self._items[self._known])
+        known = self._items[self._known]
+        self._mean = known.mean(axis=0) if len(known) else known.sum(axis=0)
+        self._spread = (
+            np.atleast_2d(np.cov(known, rowvar=False, bias=True)) if len(known) else 0 * known.T @ known
+        )
         self._bias = self._static()
         self._matrix = np.column_stack([self._items, self._bias]).astype(np.float32)
         self._similar = context.neighbours[:, context.candidates].tocsr()
         self._own = own_history(context)
-        self._margin = context.spec.margin
 
     def applies(self) -> Mask:
         enough: Mask = self._context.pairs.count >= self._context.spec.min_interactions
         return enough & bool(self._known.any())
 
     def score(self, rows: I64) -> Scored:
-        profiles = np.column_stack([self._profiles[rows], np.ones(len(rows))]).astype(np.float32)
-        block: F32 = profiles @ self._matrix.T
+        profiles = self._profile_side(rows)
+        block: F32 = np.column_stack([profiles, np.ones(len(rows))]).astype(np.float32) @ self._matrix.T
         extra = self._extra(rows)
         if extra is not None:
-            block += extra
+            line = np.repeat(np.arange(len(rows)), np.diff(extra.indptr))
+            block[line, extra.indices] += extra.data.astype(np.float32)
         if self._margin is not None:
             block[block - self._bias.astype(np.float32) < self._margin] = -np.inf
 
         def settle(columns: I64) -> F64:
-            exact: F64 = (self._profiles[rows][:, None, :] * self._items[columns]).sum(axis=2)
+            exact: F64 = (profiles[:, None, :] * self._items[columns]).sum(axis=2)
             exact += self._bias[columns]
-            return exact if extra is None else exact + np.take_along_axis(extra, columns, axis=1)
+            return exact if extra is None else exact + _cells(extra, columns)
 
         return Scored(block, settle)
 
@@ -81,25 +86,19 @@ class Collaborative:
         side = np.column_stack([model.item_factors, model.item_bias, np.ones(len(model.item_bias))])
         return np.where((rows >= 0)[:, None], side[rows], 0.0)
 
-    def _profile_side(self, items: F64) -> F64:
-        """What a profile's row is multiplied with, so that the product is ``factors · z``.
+    def _profile_side(self, rows: I64) -> F64:
+        """What the items' side is multiplied with, so that the product is ``factors · z``.
 
         The mean and variance over all candidates of a linear score are linear and quadratic forms of the
         items' mean and covariance, so no row of scores has to be made to standardise it.
         """
-        rows = np.column_stack(
-            [
-                self._context.factors,
-                np.ones(self._context.profiles.num_rows),
-                np.zeros(self._context.profiles.num_rows),
-            ]
-        )
-        if not len(items):
-            return rows * 0
-        mean, spread = items.mean(axis=0), np.atleast_2d(np.cov(items, rowvar=False, bias=True))
-        deviation = np.sqrt(np.maximum(((rows @ spread) * rows).sum(axis=1), 1e-24))
-        rows[:, -1] = -(rows @ mean)
-        scaled: F64 = self._blend.factors * rows / deviation[:, None]
+        factors = self._context.factors(rows)
+        side = np.column_stack([factors, np.ones(len(rows)), np.zeros(len(rows))])
+        variance = ((side @ self._spread) * side).sum(axis=1)
+        # A product of matrices differs in the last bits with the rows around; single precision does not.
+        deviation = np.sqrt(np.maximum(variance, 1e-24)).astype(np.float32).astype(np.float64)
+        side[:, -1] = -(side * self._mean).sum(axis=1)
+        scaled: F64 = self._blend.factors * side / deviation[:, None]
         return scaled
 
     def _static(self) -> F64:
@@ -109,14 +108,38 @@ class Collaborative:
         part = self._blend.popularity * (wanted - wanted.mean()) / spread if spread > 0 else wanted * 0
         return np.where(self._known, part, -np.inf)
 
-    def _extra(self, rows: I64) -> F32 | None:
-        """The parts that are not linear in the factors: neighbours, and what is bought again and again."""
-        if not self._blend.neighbours and self._own is None:
-            return None
-        extra: F32 = np.zeros((len(rows), len(self._bias)), np.float32)
+    def _extra(self, rows: I64) -> sparse.csr_matrix | None:
+        """The parts that are not linear in the factors: neighbours, and what is bought again and again.
+
+        Neighbours are standardised like the rest; their mean is left out, being the same for all of a row.
+        """
+        parts = []
         if self._blend.neighbours:
-            extra = (self._context.history[rows] @ self._similar).toarray().astype(np.float32)
-            extra *= self._blend.neighbours / np.maximum(extra.std(axis=1, keepdims=True), 1e-12)
+            near = sparse.csr_matrix(self._context.history[rows] @ self._similar)
+            line = np.repeat(np.arange(len(rows)), np.diff(near.indptr))
+            mean, square = (
+                np.bincount(line, values, minlength=len(rows)) / max(len(self._bias), 1)
+                for values in (near.data, near.data**2)
+            )
+            deviation = np.sqrt(np.maximum(square - mean**2, 1e-24))
+            near.data *= self._blend.neighbours / deviation[line]
+            parts.append(near)
         if self._own is not None:
-            extra += self._blend.own * self._own[rows].toarray().astype(np.float32)
+            parts.append(self._blend.own * self._own[rows])
+        if not parts:
+            return None
+        extra = sparse.csr_matrix(sum(parts[1:], start=parts[0]))
+        extra.sort_indices()
         return extra
+
+
+def _cells(matrix: sparse.csr_matrix, columns: I64) -> F64:
+    """The cells of chosen columns, int64[rows, k]; the matrix's indices are sorted."""
+    rows, width = matrix.shape
+    key = np.repeat(np.arange(rows), np.diff(matrix.indptr)) * width + matrix.indices
+    asked = np.arange(rows)[:, None] * width + columns
+    if not len(key):
+        return np.zeros(columns.shape)
+    place = np.minimum(np.searchsorted(key, asked), len(key) - 1)
+    found: F64 = np.where(key[place] == asked, matrix.data[place], 0.0)
+    return found
