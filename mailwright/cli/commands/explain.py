@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -21,11 +22,13 @@ from mailwright.cli.console import (
     WorkspaceOption,
     make_request,
     opened,
-    shown,
 )
 from mailwright.engine import plan
 from mailwright.explain import explain_profile
 from mailwright.model.trace import Outcome, SlotTrace, Trace
+
+LONGEST_VALUE = 60
+"""Characters of an operand's value in the tree; --json has it whole."""
 
 
 def register(app: typer.Typer) -> None:
@@ -89,5 +92,13 @@ def _outcome(branch: Tree, outcome: Outcome) -> None:
     verdict = {True: "holds", False: "does not hold", None: "is unknown"}[outcome.holds]
     node = branch.add(f"{escape(outcome.rule)} {verdict}")
     for operand in outcome.operands:
-        value = "missing" if operand.missing else shown(operand.value)
-        node.add(f"{escape(operand.expression)} = {value}")
+        value = "missing" if operand.missing else _short(operand.value)
+        node.add(f"{escape(operand.expression)} = {escape(value)}")
+
+
+def _short(value: object) -> str:
+    """A value on one line of the terminal."""
+    if isinstance(value, (list, tuple)):
+        return f"{len(value)} values"
+    text = value.isoformat() if isinstance(value, date) else repr(value)
+    return text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…"
