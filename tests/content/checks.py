@@ -46,7 +46,7 @@ def problems(mail: dict[str, Any], language: str) -> list[str]:
         [] if 40 <= len(mail["preheader"]) <= 100 else [f"a preheader of {len(mail['preheader'])} characters"]
     )
     found += [] if len(mail["html"]) < LARGEST else [f"{len(mail['html'])} bytes"]
-    links = {a.get("href") for a in tree.iter("a")}
+    links = {(a.get("href") or "").removeprefix("mailto:") for a in tree.iter("a")}
     found += [f"a link that the text part lacks: {link}" for link in links if link not in mail["text"]]
     return found
 
