@@ -13,8 +13,11 @@ from pydantic import SecretStr
 from mailwright.errors import SendError
 from mailwright.model.message import Message, Receipt
 from send.event import Event, WebhookRequest
+from send.grouping import Syntax
 
 MB = 1_000_000
+REQUIRED: Any = "(required)"
+"""The default of an option that must be given."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,10 @@ class Capabilities:
     """Whether a List-Unsubscribe of our own reaches the mail."""
     smtputf8: bool = False
     """Whether addresses with a Unicode local part are taken (RFC 6531)."""
+    syntax: Syntax | None = None
+    """How a grouped call writes the place of a value."""
+    correlates: bool = True
+    """Whether webhooks carry our own message id, so that an unknown call can be resolved by them."""
     live_syntax: tuple[str, ...] = ()
     """What the platform would evaluate in a body and cannot be told not to."""
     webhooks: Literal["signed", "shared secret", "none"] = "none"

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 import send.adapters
 from mailwright.errors import ConfigError, Location, SendError, did_you_mean
 from mailwright.model.workspace import EspSpec
-from send.adapter import Adapter, Capabilities, Settings
+from send.adapter import REQUIRED, Adapter, Capabilities, Settings
 
 _HERE = Location("mailwright.yaml")
 
@@ -59,9 +59,13 @@ def open_adapter(spec: EspSpec, environ: Mapping[str, str], *, root: Path) -> Ad
             )
         if value is not None:
             secrets[credential] = SecretStr(value)
-    base_url = (spec.base_url or kind.base_url).rstrip("/")
+    options = {**kind.options, **spec.options}
+    for option in (name for name, default in kind.options.items() if default is REQUIRED):
+        if options[option] is REQUIRED:
+            raise ConfigError(f"esp.options.{option}: {spec.adapter} needs it", at=_HERE)
+    base_url = (spec.base_url or kind.base_url.format(**options)).rstrip("/")
     _check_url(base_url)
-    adapter: Adapter = kind(Settings(base_url, secrets, {**kind.options, **spec.options}, root))
+    adapter: Adapter = kind(Settings(base_url, secrets, options, root))
     return adapter
 
 

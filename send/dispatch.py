@@ -16,7 +16,7 @@ from mailwright.model.message import Status
 from send.adapter import Adapter, Call, Halted, NoAnswer, Refused, TryLater
 from send.outbox.claim import Claim, Claimer
 from send.outbox.recover import recover
-from send.outbox.settle import Result, receipts_of, settle
+from send.outbox.settle import Result, State, receipts_of, settle
 from send.outbox.store import Outbox
 from send.pace import Pace
 from send.policy import DeliveryPolicy
@@ -130,9 +130,11 @@ class Dispatcher:
 
     def _count(self, results: list[Result], claim: Claim) -> None:
         for result in results:
-            if result.state == "waiting":
+            if result.state in ("waiting", "split"):
                 continue
             for receipt in receipts_of(result):
+                if receipt.status == Status.PENDING:
+                    continue
                 self.tally.statuses[receipt.status] += 1
                 if receipt.status != Status.ACCEPTED:
                     self._count_error(result.call)
@@ -172,7 +174,10 @@ class Dispatcher:
             result = Result(call, "waiting", detail=error.what, retry_at=self._outbox.clock())
         except Refused as error:
             self._pace.taken(time.monotonic())
-            result = Result(call, "unknown" if call.maybe_taken else "refused", detail=error.what)
+            state: State = (
+                "unknown" if call.maybe_taken else "split" if len(call.message_ids) > 1 else "refused"
+            )
+            result = Result(call, state, detail=error.what)
         except (NoAnswer, TimeoutError) as error:
             self._pace.not_taken(time.monotonic(), after_s=None, throttled=False)
             result = self._no_answer(call, str(error) or "no answer in time")

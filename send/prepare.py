@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mailwright.errors import SendError
 from mailwright.model.identity import fingerprint
-from mailwright.model.message import Message, Skeleton, SkipReason
+from mailwright.model.message import Message, SkipReason
 from send.adapter import Adapter
 from send.address import BadAddress
 from send.outbox.enlist import Entry
@@ -24,7 +24,6 @@ class Preparer:
             return Entry(message, None, skip=SkipReason.HOLDOUT)
         limits = self._adapter.capabilities
         try:
-            self._refuse_live_syntax(message)
             if grouped := self._grouped(message):
                 return grouped
             part = self._adapter.part(message)
@@ -37,12 +36,6 @@ class Preparer:
             return Entry(message, None, refused=f"{len(part)} bytes are more than {most}, the most per mail")
         return Entry(message, part)
 
-    def _refuse_live_syntax(self, message: Message) -> None:
-        html = message.html.decode("ascii", "replace")
-        for live in self._adapter.capabilities.live_syntax:
-            if live in html or live in message.text or live in message.subject:
-                raise SendError(f"the mail holds {live!r}, which {self._adapter.name} would evaluate")
-
     def _grouped(self, message: Message) -> Entry | None:
         """The message as a member of a group, when the ESP can and nothing is lost by it."""
         limits = self._adapter.capabilities
@@ -50,7 +43,10 @@ class Preparer:
             return None
         if message.headers and not limits.grouped_headers:
             return None
-        if not same_mail(message, message.skeleton):
+        syntax = limits.syntax
+        if syntax is None or syntax.would_stir(message):
+            return None
+        if syntax.merge_all(message) != (message.subject, message.text, message.html.decode("ascii")):
             return None
         member = self._adapter.member(message)
         if limits.max_values_bytes is not None and len(member) > limits.max_values_bytes:
@@ -60,22 +56,10 @@ class Preparer:
             self._adapter.name,
             message.skeleton.fingerprint,
             message.campaign,
+            sorted(message.headers),
             [message.sender.email, message.sender.name],
             [message.reply_to.email, message.reply_to.name] if message.reply_to else None,
         )
         if body_id not in self._bodies:
             self._bodies[body_id] = self._adapter.shared(message)
         return Entry(message, member, body=(body_id, self._bodies[body_id]))
-
-
-def same_mail(message: Message, skeleton: Skeleton) -> bool:
-    """Whether skeleton and leaves, put together, are the rendered mail byte for byte."""
-    leaves = message.leaves
-    try:
-        return (
-            Skeleton.fill(skeleton.html, leaves).encode("ascii") == message.html
-            and Skeleton.fill(skeleton.text, leaves) == message.text
-            and Skeleton.fill(skeleton.subject, leaves) == message.subject
-        )
-    except (IndexError, UnicodeEncodeError):
-        return False

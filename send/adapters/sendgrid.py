@@ -17,11 +17,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from mailwright.errors import SendError
 from mailwright.model.message import Address, Message, Receipt
 from send.adapter import MB, Call, Capabilities, Payload
 from send.address import display_name, wire_email
 from send.event import BadSignature, Event, Kind, RejectReason, WebhookRequest
+from send.grouping import Syntax
 from send.http import HttpAdapter, accepted, checked_headers
 
 REPLAY_WINDOW_S = 24 * 3600
@@ -48,6 +48,10 @@ _DROPS = {
 }
 
 
+# The closing mark keeps a token from being the beginning of another.
+_SYNTAX = Syntax("-mw~", "~-", in_turn=True)
+
+
 class SendGrid(HttpAdapter):
     name = "sendgrid"
     base_url = "https://api.sendgrid.com"
@@ -62,6 +66,7 @@ class SendGrid(HttpAdapter):
         max_bytes=30 * MB,
         max_grouped=1000,
         max_values_bytes=10_000,
+        syntax=_SYNTAX,
         webhooks="signed",
         gives_up="no idempotency key: a call without an answer stays unknown until a webhook tells",
     )
@@ -75,17 +80,12 @@ class SendGrid(HttpAdapter):
         )
 
     def shared(self, message: Message) -> bytes:
-        skeleton = _skeleton(message)
-        subject, text, html = (
-            "".join(_token(skeleton.fingerprint, p) if isinstance(p, int) else p for p in holes)
-            for holes in (skeleton.subject, skeleton.text, skeleton.html)
-        )
-        return orjson.dumps(self._common(message, subject, html, text))
+        bodies = _SYNTAX.bodies(message)
+        return orjson.dumps(self._common(message, bodies.subject, bodies.html, bodies.text))
 
     def member(self, message: Message) -> bytes:
         own = self._personalization(message)
-        mark = _skeleton(message).fingerprint
-        own["substitutions"] = {_token(mark, i): leaf for i, leaf in enumerate(message.leaves)}
+        own["substitutions"] = {_SYNTAX.token(i): leaf for i, leaf in enumerate(message.leaves)}
         return orjson.dumps(own)
 
     def assemble(self, shared: bytes | None, parts: Sequence[bytes]) -> Payload:
@@ -153,17 +153,6 @@ def _mailbox(address: Address) -> dict[str, str]:
         quoted = '"' + name.replace("\\", "\\\\").replace('"', '\\"') + '"'
         box["name"] = quoted if any(c in name for c in ",;") else name
     return box
-
-
-def _token(mark: str, index: int) -> str:
-    """Ends in a character that no digit can follow, so that no token is the beginning of another."""
-    return f"-mw{mark[:8]}.{index}-"
-
-
-def _skeleton(message: Message) -> Any:
-    if message.skeleton is None:
-        raise SendError("a message without a skeleton cannot be grouped")
-    return message.skeleton
 
 
 def _event(row: dict[str, Any]) -> Event:

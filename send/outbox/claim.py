@@ -396,7 +396,7 @@ def _pack(rows: Sequence[sa.Row[Any]], most: int, max_bytes: int) -> Iterator[li
         full = len(pack) == most or size + row.part_bytes + 1 > max_bytes
         if most > 1 and pack and not full:
             other = (row.campaign, row.occasion) != (pack[-1].campaign, pack[-1].occasion)
-            full = other or address in seen
+            full = other or address in seen or row.alone or pack[-1].alone
         if pack and full:
             yield pack
             pack, size, seen = [], 0, set()

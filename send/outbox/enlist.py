@@ -109,6 +109,7 @@ def _row(entry: Entry, adapter: str, purpose: str | None, hash_address: Any, now
         "detail": entry.refused or "",
         "due_at": now,
         "attempts": 0,
+        "alone": False,
     }
 
 

@@ -44,6 +44,8 @@ messages = Table(
     Column("call_id", String(64)),
     Column("position", Integer),
     Column("attempts", Integer, nullable=False, default=0),
+    # Must not share a call: one that it was in was refused as a whole.
+    Column("alone", Boolean, nullable=False, default=False),
     Column("due_at", Float, nullable=False),
     Column("claimed_at", Float),
     Column("settled_at", Float),

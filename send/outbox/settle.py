@@ -13,6 +13,11 @@ from send.adapter import Call
 from send.outbox.database import Database
 from send.outbox.schema import bodies, calls, messages
 
+State = Literal["done", "waiting", "unknown", "refused", "split"]
+
+_AGAIN_S = 5.0
+"""The wait of one message that the ESP put off while it took others of the same call."""
+
 
 @dataclass(frozen=True, slots=True)
 class Result:
@@ -22,7 +27,7 @@ class Result:
     """
 
     call: Call
-    state: Literal["done", "waiting", "unknown", "refused"]
+    state: State
     receipts: tuple[Receipt, ...] = ()
     detail: str = ""
     retry_at: float | None = None
@@ -35,7 +40,9 @@ def settle(connection: sa.Connection, results: Sequence[Result], now: float) -> 
     for result in results:
         if result.state == "waiting":
             _wait(connection, result)
-    done = [r for r in results if r.state != "waiting"]
+        elif result.state == "split":
+            _split(connection, result, now)
+    done = [r for r in results if r.state not in ("waiting", "split")]
     if done:
         connection.execute(
             sa.update(calls)
@@ -62,6 +69,21 @@ def _wait(connection: sa.Connection, result: Result) -> None:
         sa.update(messages)
         .where(messages.c.call_id == result.call.call_id, messages.c.status == Status.CLAIMED)
         .values(detail=result.detail)
+    )
+
+
+def _split(connection: sa.Connection, result: Result, now: float) -> None:
+    """The ESP refused the call as a whole: each member tries alone, so that only the bad ones fail."""
+    mine = messages.c.call_id == result.call.call_id
+    connection.execute(
+        sa.update(calls)
+        .where(calls.c.call_id == result.call.call_id)
+        .values(state="done", owner=None, attempts=calls.c.attempts + 1)
+    )
+    connection.execute(
+        sa.update(messages)
+        .where(mine, messages.c.status == Status.CLAIMED)
+        .values(status=Status.PENDING, alone=True, detail=result.detail, due_at=now)
     )
 
 
@@ -92,6 +114,9 @@ def _write_receipts(connection: sa.Connection, receipts: Sequence[Receipt], now:
         )
         if status == Status.ACCEPTED:
             statement = statement.values(part=None)
+        if status == Status.PENDING:
+            # The ESP has not taken this one of the call's messages, and may later.
+            statement = statement.values(due_at=now + _AGAIN_S)
         connection.execute(statement, [{"m": r.message_id, "e": r.esp_id, "d": r.detail} for r in rows])
 
 

@@ -4,8 +4,9 @@
 written from the platform's contract and not from our adapter, so that the one can catch the other.
 """
 
+from send.stub.environment import stub_environ, stub_options
 from send.stub.esp import StubEsp
 from send.stub.faults import Fault
 from send.stub.mailbox import Mail
 
-__all__ = ["Fault", "Mail", "StubEsp"]
+__all__ = ["Fault", "Mail", "StubEsp", "stub_environ", "stub_options"]

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, get_args
 
 import httpx
 
 from mailwright.errors import SendError, UsageError
+from send.event import Kind
 from send.stub.faults import FAULT_KINDS, Fault, FaultKind, FaultPlan
+from send.stub.hooks import hooks_for
 from send.stub.mailbox import Keep, Mail, Mailbox
 from send.stub.stage import Stage, fault_json
 from send.stub.wire import Wire
@@ -115,6 +120,28 @@ class StubEsp:
         """Cuts every open connection (only in a thread)."""
         if self._loop is not None and self._wire is not None:
             self._loop.call_soon_threadsafe(self._wire.reset_all)
+
+    def tell(
+        self,
+        url: str,
+        *kinds: Kind,
+        mails: Sequence[Mail] | None = None,
+        times: int = 1,
+        seed: int | None = None,
+    ) -> list[int]:
+        """Sends the platforms' signed webhooks about its mails to ``url`` + the platform's name.
+
+        ``times`` sends each request that often, and a ``seed`` shuffles them, as platforms do. The HTTP
+        status of each request.
+        """
+        requests = hooks_for(self.mailbox if mails is None else mails, kinds, url, time.time()) * times
+        if seed is not None:
+            random.Random(seed).shuffle(requests)  # noqa: S311 repeatable on purpose
+        with httpx.Client(timeout=60) as client:
+            return [
+                client.post(url + name, content=hook.body, headers=hook.headers).status_code
+                for name, hook in requests
+            ]
 
     def _ask(self, method: str, path: str, content: bytes = b"") -> Any:
         response = httpx.request(method, f"{self.url}/_stub/{path}", content=content, timeout=60)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import email.policy
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -87,6 +89,8 @@ class Play:
     routes: tuple[tuple[str, str, Handler], ...]
     hooks: Callable[[Sequence[Told], str, float], list[Hook]] | None = None
     """(what happened, the URL it is told to, now in Unix seconds) → requests."""
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    """Credential → what an adapter must be given to believe the stub's webhooks."""
 
 
 class Desk:
@@ -105,6 +109,22 @@ def need(condition: bool, status: int, body: Any) -> None:
     """Raises Bad with the platform's own error document unless the condition holds."""
     if not condition:
         raise Bad(status, body)
+
+
+def mailbox(text: str) -> tuple[str, str]:
+    """Address and name of an RFC 5322 mailbox, encoded words read. ValueError: it is not exactly one."""
+    if any(ord(c) < 32 for c in text):
+        raise ValueError(text)
+    header = email.policy.default.header_factory("To", text)
+    boxes: tuple[Any, ...] = getattr(header, "addresses", ())
+    if len(boxes) != 1 or header.defects or not ADDRESS.fullmatch(boxes[0].addr_spec):
+        raise ValueError(text)
+    return boxes[0].addr_spec, boxes[0].display_name
+
+
+def basic(password: str) -> str:
+    """The Authorization header of ``user:password``."""
+    return "Basic " + base64.b64encode(password.encode()).decode()
 
 
 def secret(name: str) -> str:

@@ -10,10 +10,11 @@ import pytest
 from mailwright.model.identity import message_id
 from mailwright.model.message import Address, Message
 from mailwright.model.workspace import EspSpec
-from send import Adapter, Outbox, StubEsp, open_adapter, open_outbox
+from send import Adapter, DeliveryPolicy, Outbox, StubEsp, open_adapter, open_outbox
+from send.stub import stub_environ, stub_options
 
-MakeMessage = Callable[..., Message]
 MakeAdapter = Callable[..., Adapter]
+FAST = DeliveryPolicy(backoff_s=0.01, breaker_pause_s=0.01, seed=1)
 
 
 def make_message(i: int = 0, **changes: object) -> Message:
@@ -39,6 +40,12 @@ def make_message(i: int = 0, **changes: object) -> Message:
     return Message(**{**fields, **changes})  # type: ignore[arg-type]
 
 
+def adapter_at(esp: StubEsp, name: str, root: Path, **options: object) -> Adapter:
+    address = esp.address(name)
+    spec = EspSpec(adapter=name, base_url=address, options={**stub_options(name, address), **options})
+    return open_adapter(spec, stub_environ(name), root=root)
+
+
 @pytest.fixture
 def esp() -> Iterator[StubEsp]:
     with StubEsp() as stub:
@@ -54,13 +61,4 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 @pytest.fixture
 def adapter_for(esp: StubEsp, tmp_path: Path) -> MakeAdapter:
-    def make(name: str, **options: object) -> Adapter:
-        spec = EspSpec(adapter=name, base_url=esp.address(name), options=dict(options))
-        return open_adapter(spec, stub_environ(name), root=tmp_path)
-
-    return make
-
-
-def stub_environ(name: str) -> dict[str, str]:
-    """Credentials of every kind, as the stub knows them."""
-    return {f"{name}_{c}".upper(): "stub-secret-" + c for c in ("api_key", "webhook_key")}
+    return lambda name, **options: adapter_at(esp, name, tmp_path, **options)

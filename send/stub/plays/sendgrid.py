@@ -42,7 +42,7 @@ def _error(message: str) -> dict[str, Any]:
 def send(ask: Ask, desk: Desk) -> Reply:
     authorization = ask.headers.get("authorization", "")
     need(
-        authorization.startswith("Bearer ") and len(authorization) > 12, 401, _error("authorization required")
+        authorization.startswith("Bearer ") and len(authorization) > 7, 401, _error("authorization required")
     )
     need(ask.headers.get("content-type", "").startswith("application/json"), 415, _error("content type"))
     need(len(ask.body) <= 30_000_000, 413, _error("too large"))
@@ -152,4 +152,4 @@ def hooks(told: Sequence[Told], url: str, now: float) -> list[Hook]:
     return [Hook(headers, body)]
 
 
-PLAY = Play("sendgrid", (("POST", "/v3/mail/send", send),), hooks)
+PLAY = Play("sendgrid", (("POST", "/v3/mail/send", send),), hooks, {"webhook_key": webhook_key()})
