@@ -30,7 +30,7 @@ from preview.guard import Guard
 from preview.live import Live, follow
 from preview.paper import STATIC, Paper
 from preview.settings import PreviewSettings
-from preview.views import campaigns, library, mails, segments
+from preview.views import campaigns, library, mails, segments, whatif
 
 __all__ = ["PreviewSettings", "create_app", "serve"]
 
@@ -71,6 +71,7 @@ def routes() -> list[Route | Mount]:
         Route(campaign + "/next", mails.next_mail),
         Route(campaign + "/random", mails.random_mail),
         Route(campaign + "/find", mails.find_mail),
+        Route(campaign + "/whatif", whatif.what_if),
         Route("/segments", segments.segments),
         Route("/library", library.library),
         Route("/source", library.source),

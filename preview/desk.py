@@ -45,7 +45,7 @@ class Work(Stages):
         self.stage, self.done, self.total = stage, 0, 0
 
     def advance(self, stage: str, done: int, total: int) -> None:
-        self.done, self.total = done, total
+        self.stage, self.done, self.total = stage, done, total
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def _exact(table: pa.Table, typed: str) -> list[int]:
 
 
 def step(plan: Plan, among: Among, after: str | None, *, back: bool = False) -> str | None:
-    """The recipient after (or before) ``after`` in the order of ids, round and round; None when there is none."""
+    """The recipient after (or before) ``after`` in the order of ids, round and round; None: there is none."""
     ids = plan.recipients["profile_id"]
     rows = rows_among(plan, among)
     if not len(rows):

@@ -49,7 +49,9 @@ def summary(request: Request) -> Response:
     used, blocks = used_blocks(census)
     values |= {"census": census, "reach": reach(census), "used": used, "blocks": blocks}
     sample = _sample(request, found)
-    return paper_of(request).page(request, "_summary.html", error=found.error, work=None, sample=sample, **values)
+    return paper_of(request).page(
+        request, "_summary.html", error=found.error, work=None, sample=sample, **values
+    )
 
 
 def _sample(request: Request, view: View) -> dict[str, Any] | None:

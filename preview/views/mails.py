@@ -30,6 +30,8 @@ from preview.views.context import (
     paper_of,
     view_of,
 )
+from preview.views.whatif import form_values
+from preview.whatif import Changes, imagine, read_changes
 
 SHOWS = ("mail", "text", "source", "headers")
 SWAP = Markup('hx-target="#stage" hx-select="#stage" hx-swap="outerHTML" hx-push-url="true"')
@@ -123,7 +125,17 @@ def mail_of(request: Request, view: View) -> Mail:
     profile_id = request.query_params.get("id", "")
     if not profile_id:
         raise UsageError("no profile is named", fix="open a mail from its campaign's page")
+    changes = changes_of(request, view)
+    if changes:
+        return imagine(view.plan, view.ground, profile_id, changes)
     return make_mail(view.plan, profile_id, settled=view.settled, mask=desk_of(request).settings.mask)
+
+
+def changes_of(request: Request, view: View) -> Changes:
+    """The what-if of the address; there is none while people are masked, for its fields would show them."""
+    if desk_of(request).settings.mask:
+        return Changes()
+    return read_changes(request.query_params.multi_items(), view.ground)
 
 
 def page_values(request: Request, view: View, made: Mail) -> dict[str, Any]:
@@ -147,7 +159,6 @@ def page_values(request: Request, view: View, made: Mail) -> dict[str, Any]:
         "masked_name": desk_of(request).settings.mask,
         "values": values,
         "outside": made.outside,
-        "whatif": False,
         "among": among,
         "among_query": urlencode(among.query),
         "here_all": address(f"{base}/mail", id=values["profile_id"]),
@@ -162,6 +173,7 @@ def page_values(request: Request, view: View, made: Mail) -> dict[str, Any]:
         "source": _source(made) if show == "source" else "",
         "headers": mime_headers(made.message()) if show == "headers" and result else (),
         **why_values(view, made),
+        **form_values(view.ground, made, changes_of(request, view)),
     }
 
 

@@ -1,0 +1,263 @@
+"""What if: one profile with other attributes, events or another clock, through the same stages again.
+
+The changes travel in the address (``set.points=500&event=order_completed+SKU+2d&now=…``), so a link shares
+them; nothing of it is ever stored with the profile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+
+from audience import FEATURES, add_features, arrow_schema
+from mailwright.catalog import event_schemas, profile_schema, segment_catalog
+from mailwright.engine import Plan, beside
+from mailwright.errors import UsageError, did_you_mean
+from mailwright.explain import row_of
+from mailwright.model.schema import Schema
+from preview.ground import Ground
+from preview.mail import Mail, render_row
+from preview.typed import parse_age, parse_value
+from recommend import recommend_items
+from render import choose_blocks
+from rules import EventView, RuleContext, compile_rule
+from segments import segments_of
+
+PREFIX = "set."
+FIXED = frozenset({"profile_id"})
+"""Attributes that make the profile who it is."""
+MOST_EVENTS = 50
+
+
+@dataclass(frozen=True)
+class Happened:
+    """One event that is taken to have happened: its name, the item it was about, and how long ago."""
+
+    event: str
+    item_id: str | None
+    ago: timedelta
+    text: str
+
+
+@dataclass(frozen=True)
+class Changes:
+    """What is different. ``attributes`` are as typed: an empty text means missing."""
+
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[Happened, ...] = ()
+    forget: bool = False
+    """Whether all that the profile really did is left out."""
+    now: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.attributes or self.events or self.forget or self.now)
+
+    @property
+    def query(self) -> list[tuple[str, str]]:
+        """The changes as they stand in an address."""
+        pairs = [(PREFIX + name, text) for name, text in self.attributes.items()]
+        pairs += [("event", happened.text) for happened in self.events]
+        pairs += [("forget", "1")] if self.forget else []
+        return pairs + ([("now", self.now.isoformat())] if self.now else [])
+
+
+def read_changes(query: Iterable[tuple[str, str]], ground: Ground) -> Changes:
+    """The changes that an address names. Raises UsageError for a name or value that cannot be."""
+    spec = ground.workspace.spec
+    schema, events = profile_schema(spec), event_schemas(spec)
+    attributes: dict[str, str] = {}
+    happened: list[Happened] = []
+    forget, now = False, None
+    for name, text in query:
+        if name.startswith(PREFIX):
+            attribute = name.removeprefix(PREFIX)
+            if attribute not in schema or attribute in FIXED:
+                raise UsageError(f"there is no attribute {attribute!r}", fix=did_you_mean(attribute, schema))
+            parse_value(text, schema[attribute], attribute)
+            attributes[attribute] = text
+        elif name == "event" and text.strip():
+            happened += [read_event(line, events) for line in text.splitlines() if line.strip()]
+        elif name == "forget":
+            forget = text == "1"
+        elif name == "now" and text.strip():
+            now = read_clock(text)
+    if len(happened) > MOST_EVENTS:
+        raise UsageError(f"these are more than {MOST_EVENTS} events")
+    return Changes(attributes, tuple(happened), forget, now)
+
+
+def read_clock(text: str) -> datetime:
+    """A moment in ISO 8601, UTC unless it says otherwise."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise UsageError(f"{text!r} is no time", fix="write it as 2026-11-20T09:00") from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+def read_event(line: str, known: Mapping[str, Schema]) -> Happened:
+    """``order_completed KIT-011 2d``: an event, an item if it is about one, and how long ago if not now."""
+    words = line.split()
+    name = words.pop(0)
+    if name not in known:
+        raise UsageError(f"there is no event {name!r}", fix=did_you_mean(name, known))
+    ago = parse_age(words[-1]) if words else None
+    if ago is not None:
+        words.pop()
+    if len(words) > 1:
+        raise UsageError(
+            f"{line!r} is no event", fix="write the event, then the item, then how long ago: 2d, 3h, 10m"
+        )
+    return Happened(name, words[0] if words else None, ago or timedelta(), " ".join(line.split()))
+
+
+def imagine(plan: Plan, ground: Ground, profile_id: str, changes: Changes, *, mask: bool = False) -> Mail:
+    """The mail that the profile would get. Raises UsageError for a profile that there is not."""
+    row = row_of(plan, profile_id)
+    if changes.now is not None:
+        plan = _at(plan, changes.now)
+    audience = ground.source.audience
+    mine, everything = _interactions(audience.interactions, profile_id, changes, plan.request.now)
+    one = _profile(plan, ground, row, mine, changes)
+    plan = _with_events(plan, profile_id, mine)
+    events = EventView(mine.to_pylist())
+    values = one.to_pylist()[0]
+    here = RuleContext(now=plan.request.now, events=events)
+    segments = segments_of(
+        ground.workspace.segments,
+        ground.segment_rules,
+        values,
+        here,
+        fallen_back=ground.segmentation.fallen_back,
+    )
+    names = [name for name in plan.everyone.column_names if name.startswith("segment:")]
+    member = pa.table({name: [name.removeprefix("segment:") in segments] for name in names})
+    one = beside(one, _recommended(plan, ground, row, one, member, everything, changes))
+    one = beside(one, member)
+    choices = choose_blocks(plan.compiled, one, now=plan.request.now, interactions=mine)
+    outside = _outside(plan, row, one.to_pylist()[0], segments, events)
+    return render_row(plan, beside(one, choices.columns), outside, mask=mask)
+
+
+def _at(plan: Plan, now: datetime) -> Plan:
+    context = replace(plan.context, now=now, programs={})
+    return replace(plan, request=replace(plan.request, now=now), context=context)
+
+
+def _with_events(plan: Plan, profile_id: str, mine: pa.Table) -> Plan:
+    """The plan whose traces know what is taken to have happened."""
+    real = plan.context.events
+    view = EventView(mine.to_pylist())
+
+    def events(asked: str) -> EventView:
+        return view if asked == profile_id or real is None else real(asked)
+
+    return replace(plan, context=replace(plan.context, events=events, programs={}))
+
+
+def _interactions(
+    real: pa.Table, profile_id: str, changes: Changes, now: datetime
+) -> tuple[pa.Table, pa.Table]:
+    """What this profile did, the imagined with the real, and what everybody did."""
+    others = pa.compute.not_equal(real["profile_id"], profile_id)
+    mine = real.filter(pa.compute.invert(others))
+    if not changes.events and not changes.forget:
+        return mine, real
+    added = [
+        {
+            "profile_id": profile_id,
+            "item_id": happened.item_id,
+            "event": happened.event,
+            "at": now - happened.ago,
+            "quantity": 1,
+        }
+        for happened in changes.events
+    ]
+    kept = mine.slice(0, 0) if changes.forget else mine
+    mine = pa.concat_tables([kept, pa.Table.from_pylist(added, real.schema)]).sort_by("at")
+    everything = pa.concat_tables([real.filter(others), mine])
+    return mine, everything.sort_by([("profile_id", "ascending"), ("at", "ascending")])
+
+
+def _profile(plan: Plan, ground: Ground, row: int, mine: pa.Table, changes: Changes) -> pa.Table:
+    """The profile's row: attributes as changed, features of what happened, then those set by hand."""
+    audience = ground.source.audience
+    one = audience.profiles.slice(row, 1)
+    schema = profile_schema(ground.workspace.spec)
+    one = _set(one, {n: t for n, t in changes.attributes.items() if n not in FEATURES}, schema)
+    if changes.events or changes.forget or changes.now or "timezone" in changes.attributes:
+        one = add_features(one, mine, audience.items, now=plan.request.now, cuts=ground.cuts)
+    return _set(one, {n: t for n, t in changes.attributes.items() if n in FEATURES}, schema)
+
+
+def _set(one: pa.Table, texts: Mapping[str, str], schema: Schema) -> pa.Table:
+    types = arrow_schema(schema)
+    for name, text in texts.items():
+        value = parse_value(text, schema[name], name)
+        if value is None:
+            value = schema[name].default
+        column = pa.array([value], types.field(name).type)
+        one = one.set_column(one.column_names.index(name), types.field(name), column)
+    return one
+
+
+def _recommended(
+    plan: Plan,
+    ground: Ground,
+    row: int,
+    one: pa.Table,
+    member: pa.Table,
+    everything: pa.Table,
+    changes: Changes,
+) -> pa.Table:
+    """The recommendations: those of the plan, or made anew where what they depend on has changed."""
+    before = plan.everyone.slice(row, 1)
+    names = ["recommendations", "recommendation_note"]
+    same_segments = all(member[name].equals(before[name]) for name in member.column_names)
+    if same_segments and not (changes.events or changes.forget or changes.now):
+        return before.select(names)
+    audience = ground.source.audience
+    found = recommend_items(
+        plan.model,
+        _replaced(audience.profiles, row, one),
+        everything,
+        audience.items,
+        plan.request.workspace.spec.recommend,
+        n=plan.request.spec.recommendations.n,
+        now=plan.request.now,
+        segments=_replaced(ground.segmentation.columns, row, member),
+        only=[row],
+        strategy=plan.request.spec.recommendations.strategy,
+    )
+    return pa.table({names[0]: found.column(), names[1]: pa.array([found.note(0)], pa.string())})
+
+
+def _replaced(table: pa.Table, row: int, one: pa.Table) -> pa.Table:
+    one = one.select(table.column_names).cast(table.schema)
+    return pa.concat_tables([table.slice(0, row), one, table.slice(row + 1)])
+
+
+def _outside(
+    plan: Plan, row: int, values: Mapping[str, Any], segments: frozenset[str], events: EventView
+) -> str:
+    """Why the changed profile is no recipient. What only a comparison with others can say stays as it is."""
+    request = plan.request
+    rule = compile_rule(
+        request.spec.audience, segment_catalog(request.workspace), at=request.file.at("audience")
+    )
+    if not rule.holds(values, RuleContext(now=request.now, segments=segments, events=events)):
+        return "not_in_audience"
+    if values.get("email") is None:
+        return "no_address"
+    if values.get("unsubscribed"):
+        return "unsubscribed"
+    purpose = request.spec.purpose
+    if purpose is not None and purpose not in (values.get("consent") or ()):
+        return "no_consent"
+    before = str(plan.admission.reasons[row])
+    lasting = ("invalid_address", "duplicate_address", "suppressed", "holdout", "capped")
+    return before if before in lasting else ""

@@ -1,0 +1,119 @@
+"""A preview over a small shop, served to a real Chromium; all of it once for the test process."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+
+from preview_server import PreviewSettings, create_app
+from tests.preview.shop import small_shop
+
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = (
+    "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-component-update "
+    "--disable-sync --force-device-scale-factor=1"
+).split()
+SCREENSHOTS = Path(__file__).resolve().parents[1] / "screenshots"
+
+
+def pytest_collection_modifyitems(items):
+    """All of these share one server and one browser, so they stay in one process."""
+    for item in items:
+        if "tests/preview/" in item.path.as_posix():
+            item.add_marker(pytest.mark.xdist_group("preview"))
+
+
+@pytest.fixture(scope="session")
+def shop(tmp_path_factory) -> Path:
+    return small_shop(tmp_path_factory.mktemp("preview") / "shop")
+
+
+@pytest.fixture(scope="session")
+def client(shop):
+    """The app without a network, its host called as a browser would."""
+    app = create_app(shop, settings=PreviewSettings(workers=1, watch=False))
+    with TestClient(app, base_url="http://127.0.0.1:8787") as made:
+        yield made
+
+
+@pytest.fixture(scope="session")
+def served(shop):
+    """The address of a real server over the shop, with live reload."""
+    app = create_app(shop, settings=PreviewSettings(workers=1))
+    bound = socket.create_server(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
+    thread.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{bound.getsockname()[1]}"
+    server.should_exit = True
+    thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    if CHROMIUM is None:
+        pytest.skip("NO CHROMIUM, THE PAGES ARE NOT TESTED: install Debian's chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        browser.close()
+
+
+class Window:
+    """A page of the browser that notes what it complains about, and what it asks other hosts for."""
+
+    def __init__(self, browser, served, width=1280, scheme="light"):
+        self.context = browser.new_context(
+            viewport={"width": width, "height": 900}, color_scheme=scheme, base_url=served
+        )
+        self.page = self.context.new_page()
+        self.complaints: list[str] = []
+        self.outside: list[str] = []
+        self.page.on("console", lambda message: self._hear(message))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self._ask(request.url, served))
+
+    def _hear(self, message):
+        # A blocked script of a hostile mail is the policy at work, and so is a frame without scripts.
+        if message.type == "error" and "sandboxed" not in message.text:
+            self.complaints.append(message.text)
+
+    def _ask(self, url, served):
+        if not url.startswith((served, "data:", "about:")):
+            self.outside.append(url)
+
+    def open(self, path):
+        self.page.goto(path)
+        self.page.wait_for_load_state("networkidle") if "events" in path else None
+        return self.page
+
+    def shoot(self, name):
+        SCREENSHOTS.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=SCREENSHOTS / f"{name}.png", full_page=True)
+
+
+@pytest.fixture
+def window(chromium, served):
+    """``window(width=390, scheme="dark")`` → a fresh window; it must have had nothing to complain about."""
+    opened: list[Window] = []
+
+    def make(width=1280, scheme="light"):
+        opened.append(Window(chromium, served, width, scheme))
+        return opened[-1]
+
+    yield make
+    for one in opened:
+        one.context.close()
+        assert one.complaints == []
+        assert one.outside == []
