@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from retail import Shop
 from scipy import sparse
 from threadpoolctl import threadpool_limits
 
+from bench.retail import Shop
 from recommend.arrays import F32
 
 FADE = (None, 14.0, 42.0, 84.0)

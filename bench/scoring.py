@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from retail import Shop
 
+from bench.retail import Shop
 from recommend.arrays import F32, I64
 from recommend.metrics import Metrics, judge, summarise
 from recommend.topn import largest
