@@ -93,8 +93,8 @@ class Intake:
         self.columns[name] = column
 
     def table(self, order: list[str]) -> pa.Table:
-        """The kept rows with defaults filled in, sorted by these columns and then as they came."""
-        columns = [_with_default(self.columns[name], self._schema[name].default) for name in self._schema]
+        """The kept rows, sorted by these columns and then as they came."""
+        columns = [self.columns[name] for name in self._schema]
         table = pa.table(columns, names=list(self._schema)).filter(pa.array(self._keep))
         self._report.kept = table.num_rows
         table = table.append_column(" came", pa.array(np.arange(table.num_rows)))
@@ -126,9 +126,17 @@ def _without(column: pa.Array, mask: Mask) -> pa.Array:
     return pc.if_else(pa.array(mask), pa.scalar(None, column.type), column)
 
 
-def _with_default(column: pa.Array, default: Any) -> pa.Array:
-    if default is None or not column.null_count:
-        return column
-    if pa.types.is_nested(column.type):
-        return pa.array([default if value is None else value for value in column.to_pylist()], column.type)
-    return column.fill_null(pa.scalar(default, column.type))
+def with_defaults(table: pa.Table, schema: Schema) -> pa.Table:
+    """The table with each attribute's default in place of NULL."""
+    for position, name in enumerate(table.column_names):
+        default = schema[name].default if name in schema else None
+        column = table.column(position)
+        if default is None or not column.null_count:
+            continue
+        if pa.types.is_nested(column.type):
+            values = [default if value is None else value for value in column.to_pylist()]
+            filled = pa.chunked_array([pa.array(values, column.type)])
+        else:
+            filled = column.fill_null(pa.scalar(default, column.type))
+        table = table.set_column(position, table.schema.field(position), filled)
+    return table

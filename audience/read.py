@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import zoneinfo
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from audience.address import ADDRESS_ATTRIBUTES, check_addresses
-from audience.arrow import arrow_schema
 from audience.features import RfmCuts, add_features, rfm_cuts
-from audience.intake import Intake
+from audience.people import read_profiles
+from audience.quality import check_expectations
 from audience.report import AudienceReport, write_rejects
+from audience.retention import expire
 from audience.snapshot import fingerprint_tables
-from audience.sources import read_source
+from audience.things import read_interactions, read_items
 from mailwright.errors import DataError
-from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES, PROFILE_ATTRIBUTES
 from mailwright.model.workspace import WorkspaceSpec
-
-_LOCALE = r"^[a-z]{2,3}([-_][A-Z][a-z]{3})?([-_]([A-Z]{2}|\d{3}))?$"
 
 
 @dataclass(frozen=True)
@@ -49,91 +43,19 @@ def read_audience(
     when ``strict``, for any row or value at all.
     """
     report = AudienceReport()
-    profiles = _read_profiles(root, spec, report)
-    items = _read_items(root, spec, report)
-    interactions = _read_interactions(root, spec, report, profiles, items, now)
+    people = read_profiles(root, spec, report)
+    items = read_items(root, spec, report)
+    interactions = read_interactions(root, spec, report, people.profiles, people.aliases, items, now)
+    profiles, interactions = expire(people.profiles, interactions, spec.retention, report, now=now)
+    tables = {"profiles": profiles, "items": items, "interactions": interactions}
+    check_expectations(tables, spec, report)
     if rejects_dir is not None:
-        report.rejects_file = write_rejects(report.problems, rejects_dir)
+        report.rejects_file = write_rejects(report, rejects_dir)
     _gate(report, spec.data.max_reject_rate, strict=strict)
     profiles = add_features(profiles, interactions, items, now=now)
     cuts = rfm_cuts(profiles, now=now)
     fingerprint = fingerprint_tables(profiles, items, interactions)
     return Audience(profiles, items, interactions, report, fingerprint, cuts)
-
-
-def _read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> pa.Table:
-    schema = PROFILE_ATTRIBUTES | spec.profile
-    raw = read_source(root, spec.data.profiles, schema, what="profiles")
-    intake = Intake("profiles", raw, schema, report)
-    intake.reject_duplicates("profile_id")
-    zones = pa.array(sorted(zoneinfo.available_timezones()))
-    known = pc.is_in(intake.columns["timezone"], value_set=zones)
-    unknown = pc.and_(pc.is_valid(intake.columns["timezone"]), pc.invert(known))
-    intake.set_aside("timezone", intake.kept(unknown), "not a time zone (Europe/Oslo)")
-    no_locale = pc.invert(pc.match_substring_regex(intake.columns["locale"], _LOCALE))
-    intake.set_aside("locale", intake.kept(no_locale), "not a locale (no, sv-SE)")
-    emails, email_problems, keys = check_addresses(intake.columns["email"])
-    for what in sorted(set(email_problems.drop_null().to_pylist()) - {"no_address"}):
-        intake.set_aside("email", intake.kept(pc.equal(email_problems, what)), what)
-    intake.columns["email"] = emails
-    intake.add("email_problem", ADDRESS_ATTRIBUTES["email_problem"], email_problems)
-    intake.add("email_key", ADDRESS_ATTRIBUTES["email_key"], keys)
-    return _share_mailboxes(intake.table(["profile_id"]), report)
-
-
-def _share_mailboxes(profiles: pa.Table, report: AudienceReport) -> pa.Table:
-    """Whoever unsubscribed at an address is unsubscribed at it, under every profile that has it."""
-    keys = profiles.column("email_key").to_pylist()
-    gone = profiles.column("unsubscribed").to_pylist()
-    times = Counter(key for key in keys if key is not None)
-    left = {key for key, out in zip(keys, gone, strict=True) if out and key is not None}
-    report.email_problems = Counter(p for p in profiles.column("email_problem").to_pylist() if p is not None)
-    report.shared_addresses = sum(n for n in times.values() if n > 1)
-    result = [bool(out) or key in left for key, out in zip(keys, gone, strict=True)]
-    report.unsubscribed_elsewhere = sum(result) - sum(map(bool, gone))
-    position = profiles.column_names.index("unsubscribed")
-    return profiles.set_column(position, "unsubscribed", pa.array(result))
-
-
-def _read_items(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> pa.Table:
-    schema = ITEM_ATTRIBUTES | spec.item
-    if spec.data.items is None:
-        return arrow_schema(schema).empty_table()
-    intake = Intake("items", read_source(root, spec.data.items, schema, what="items"), schema, report)
-    intake.reject_duplicates("item_id")
-    for name, pattern, what in (
-        ("url", r"^https?://[^\s<>\"]+$", "not an http(s) address"),
-        ("image", r"^(https://[^\s<>\"]+|[^/\\\\:][^\\\\:]*)$", "neither an https address nor a local file"),
-        ("currency", r"^[A-Z]{3}$", "not a currency code (NOK)"),
-    ):
-        bad = pc.invert(pc.match_substring_regex(intake.columns[name], pattern))
-        intake.set_aside(name, intake.kept(bad), what)
-    outside = pc.match_substring_regex(intake.columns["image"], r"(^|/)\.\.(/|$)")
-    intake.set_aside("image", intake.kept(outside), "outside of the workspace")
-    return intake.table(["item_id"])
-
-
-def _read_interactions(
-    root: Path,
-    spec: WorkspaceSpec,
-    report: AudienceReport,
-    profiles: pa.Table,
-    items: pa.Table,
-    now: datetime,
-) -> pa.Table:
-    """Interactions of known profiles with known items, up to ``now``; none that says something impossible."""
-    schema = INTERACTION_ATTRIBUTES | spec.event
-    if spec.data.interactions is None:
-        return arrow_schema(schema).empty_table()
-    raw = read_source(root, spec.data.interactions, schema, what="interactions")
-    intake = Intake("interactions", raw, schema, report, decisive=INTERACTION_ATTRIBUTES)
-    columns = intake.columns
-    for name, known in (("profile_id", profiles), ("item_id", items)):
-        there = pc.is_in(columns[name], value_set=known.column(name).combine_chunks())
-        intake.reject(name, intake.kept(pc.and_(pc.is_valid(columns[name]), pc.invert(there))), "unknown")
-    late = pc.greater(columns["at"], pa.scalar(now, columns["at"].type))
-    intake.reject("at", intake.kept(late), "in the future")
-    return intake.table(["profile_id", "at", "event", "item_id"])
 
 
 def _gate(report: AudienceReport, limit: float, *, strict: bool) -> None:
@@ -145,6 +67,13 @@ def _gate(report: AudienceReport, limit: float, *, strict: bool) -> None:
             f"and {len(report.problems) - 1} more{listed}",
             fix="mend the rows, or read without strict",
         )
+    for finding in report.findings:
+        if finding.gate and not finding.holds:
+            raise DataError(
+                f"{finding.source}: {finding.attribute} is not {finding.expectation} in {finding.failing} of "
+                f"{finding.rows} rows: {'; '.join(finding.examples)}{listed}",
+                fix="mend the source, or change what mailwright.yaml expects",
+            )
     for source in report.sources.values():
         if source.reject_rate > limit:
             reasons = ", ".join(f"{what} ({n})" for what, n in source.rejected.most_common(5))

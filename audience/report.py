@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
 import orjson
 
+from audience.files import replace_files
+from audience.identity import Candidate, Merge, counts_by_reason
 from mailwright.model.schema import PII
 
 Outcome = Literal["row rejected", "value set aside"]
@@ -27,6 +29,21 @@ class Problem:
     what: str
     shown: str
     outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One expectation of one attribute, and how the rows met it."""
+
+    source: str
+    attribute: str
+    expectation: str
+    failing: int
+    rows: int
+    holds: bool
+    gate: bool
+    """Whether a run is refused because of it."""
+    examples: tuple[str, ...] = ()
 
 
 @dataclass
@@ -59,6 +76,12 @@ class AudienceReport:
     """Profiles whose mailbox another profile has too."""
     unsubscribed_elsewhere: int = 0
     """Profiles that count as unsubscribed because another profile of the same mailbox is."""
+    merges: list[Merge] = field(default_factory=list)
+    """Profiles that became part of another, and why."""
+    candidates: list[Candidate] = field(default_factory=list)
+    """Pairs of profiles that look alike."""
+    findings: list[Finding] = field(default_factory=list)
+    """The data-quality report: expectations that some rows fail, and all of the workspace's own."""
     notes: list[str] = field(default_factory=list)
     rejects_file: Path | None = None
 
@@ -78,24 +101,31 @@ class AudienceReport:
             "email_problems": dict(self.email_problems),
             "shared_addresses": self.shared_addresses,
             "unsubscribed_elsewhere": self.unsubscribed_elsewhere,
+            "merged": dict(counts_by_reason(self.merges)),
+            "candidates": len(self.candidates),
+            "findings": [asdict(finding) for finding in self.findings],
             "notes": list(self.notes),
             "rejects_file": None if self.rejects_file is None else str(self.rejects_file),
         }
 
 
-def write_rejects(problems: Iterable[Problem], folder: Path) -> Path:
-    """Every problem, one JSON object a line, in ``rejects.jsonl`` of the folder; replaced in one step.
+def write_rejects(report: AudienceReport, folder: Path) -> Path:
+    """``rejects.jsonl`` with every problem, ``merges.jsonl`` with every merge and ``candidates.jsonl``.
 
-    JSON and not CSV, because a rejected value may be a spreadsheet's formula.
+    JSON and not CSV, because a rejected value may be a spreadsheet's formula. Returns the first's path.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / "rejects.jsonl"
-    part = folder / ".rejects.jsonl.part"
-    with part.open("wb") as file:
-        for problem in problems:
-            file.write(orjson.dumps(problem, option=orjson.OPT_APPEND_NEWLINE))
-    part.replace(path)
-    return path
+    lists: dict[str, Iterable[Any]] = {
+        "rejects.jsonl": report.problems,
+        "merges.jsonl": report.merges,
+        "candidates.jsonl": report.candidates,
+    }
+    lines = {name: b"".join(map(_line, found)) for name, found in lists.items()}
+    replace_files(folder, lines)
+    return folder / "rejects.jsonl"
+
+
+def _line(record: Any) -> bytes:
+    return orjson.dumps(record, option=orjson.OPT_APPEND_NEWLINE)
 
 
 def shown(value: Any, pii: PII) -> str:

@@ -1,7 +1,8 @@
 """Every concept once: what a schema, segment, campaign, recommendation, trace and message are.
 
 Nothing here reads a file or knows a room; any room may import any module of this package. The modules are
-``schema`` (attributes of profiles, items, events), ``workspace`` (``mailwright.yaml``), ``segment``,
+``schema`` (attributes of profiles, items, events), ``workspace`` (``mailwright.yaml``), ``audience``
+(identity, retention, expectations), ``segment``,
 ``campaign``, ``trigger``, ``recommendation``, ``trace`` (why a mail is as it is), ``message`` (the mail
 itself and what becomes of it), ``identity`` (fingerprints, message ids, buckets) and ``links`` (signed
 links).

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from mailwright.model.audience import Expectation, IdentitySpec, RetentionSpec
 from mailwright.model.campaign import Sender
 from mailwright.model.experiment import HoldoutSpec
 from mailwright.model.schema import Schema
@@ -121,6 +122,10 @@ class WorkspaceSpec(Spec):
     """Fields of interactions beside those that every one has."""
     events: tuple[str, ...] = ()
     """Names of events beside ``schema.STANDARD_EVENTS``; rules may name no others."""
+    identity: IdentitySpec = IdentitySpec()
+    retention: RetentionSpec = RetentionSpec()
+    expect: tuple[Expectation, ...] = ()
+    """What must hold of the data beside the schema."""
     brand: dict[str, Any] = Field(default_factory=dict)
     """Read in templates as ``brand.…``: colours, fonts, address, logo."""
     locale: str = "en"

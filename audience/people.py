@@ -1,0 +1,88 @@
+"""Reading profiles: checked, one row a person, nobody mailed who said no anywhere."""
+
+from __future__ import annotations
+
+import zoneinfo
+from collections import Counter
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from audience.address import ADDRESS_ATTRIBUTES, check_addresses
+from audience.identity import Identities, unify
+from audience.intake import Intake, with_defaults
+from audience.report import AudienceReport
+from audience.sources import read_source
+from mailwright.errors import DataError, did_you_mean
+from mailwright.model.schema import PROFILE_ATTRIBUTES, Attribute
+from mailwright.model.workspace import WorkspaceSpec
+
+_LOCALE = r"^[a-z]{2,3}([-_][A-Z][a-z]{3})?([-_]([A-Z]{2}|\d{3}))?$"
+_ROW = " row"
+
+
+def read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Identities:
+    """The profiles of the workspace, sorted by id, and which ids were merged into which.
+
+    Defaults are filled in last, so that a default never outlives a known value of the same person.
+    """
+    schema = PROFILE_ATTRIBUTES | spec.profile
+    _check_names(spec, list(schema))
+    raw = read_source(root, spec.data.profiles, schema, what="profiles")
+    intake = Intake("profiles", raw, schema, report)
+    intake.reject_duplicates("profile_id")
+    zones = pa.array(sorted(zoneinfo.available_timezones()))
+    known = pc.is_in(intake.columns["timezone"], value_set=zones)
+    unknown = pc.and_(pc.is_valid(intake.columns["timezone"]), pc.invert(known))
+    intake.set_aside("timezone", intake.kept(unknown), "not a time zone (Europe/Oslo)")
+    no_locale = pc.invert(pc.match_substring_regex(intake.columns["locale"], _LOCALE))
+    intake.set_aside("locale", intake.kept(no_locale), "not a locale (no, sv-SE)")
+    _check_emails(intake)
+    intake.add(_ROW, Attribute(type="integer"), pa.array(raw.rows))
+    table = intake.table(["profile_id"])
+    found = unify(table.drop_columns([_ROW]), table.column(_ROW), spec.identity)
+    report.merges, report.candidates = found.merges, found.candidates
+    report.notes += found.notes
+    found.profiles = _share_mailboxes(with_defaults(found.profiles, schema), report)
+    return found
+
+
+def _check_emails(intake: Intake) -> None:
+    emails, email_problems, keys = check_addresses(intake.columns["email"])
+    for what in sorted(set(email_problems.drop_null().to_pylist()) - {"no_address"}):
+        intake.set_aside("email", intake.kept(pc.equal(email_problems, what)), what)
+    intake.columns["email"] = emails
+    intake.add("email_problem", ADDRESS_ATTRIBUTES["email_problem"], email_problems)
+    intake.add("email_key", ADDRESS_ATTRIBUTES["email_key"], keys)
+
+
+def _check_names(spec: WorkspaceSpec, known: list[str]) -> None:
+    identity, fuzzy = spec.identity, spec.identity.fuzzy
+    named = {
+        "identity.keys": identity.keys,
+        "identity.fields": tuple(identity.fields),
+        "identity.newest_by": (identity.newest_by,) if identity.newest_by else (),
+        "identity.fuzzy": (*fuzzy.fields, *fuzzy.block) if fuzzy else (),
+        "retention.registered": (spec.retention.registered,) if spec.retention.registered else (),
+    }
+    for where, names in named.items():
+        for name in names:
+            if name not in known:
+                raise DataError(
+                    f"mailwright.yaml: {where}: unknown attribute {name!r}", fix=did_you_mean(name, known)
+                )
+
+
+def _share_mailboxes(profiles: pa.Table, report: AudienceReport) -> pa.Table:
+    """Whoever unsubscribed at an address is unsubscribed at it, under every profile that has it."""
+    keys = profiles.column("email_key").to_pylist()
+    gone = profiles.column("unsubscribed").to_pylist()
+    times = Counter(key for key in keys if key is not None)
+    left = {key for key, out in zip(keys, gone, strict=True) if out and key is not None}
+    report.email_problems = Counter(p for p in profiles.column("email_problem").to_pylist() if p is not None)
+    report.shared_addresses = sum(n for n in times.values() if n > 1)
+    result = [bool(out) or key in left for key, out in zip(keys, gone, strict=True)]
+    report.unsubscribed_elsewhere = sum(result) - sum(map(bool, gone))
+    position = profiles.column_names.index("unsubscribed")
+    return profiles.set_column(position, "unsubscribed", pa.array(result))

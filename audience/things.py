@@ -1,0 +1,71 @@
+"""Reading the catalogue and what people did with it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from audience.arrow import arrow_schema
+from audience.intake import Intake, with_defaults
+from audience.report import AudienceReport
+from audience.sources import read_source
+from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES
+from mailwright.model.workspace import WorkspaceSpec
+
+
+def read_items(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> pa.Table:
+    """The catalogue, sorted by id; addresses that no mail may carry are set aside."""
+    schema = ITEM_ATTRIBUTES | spec.item
+    if spec.data.items is None:
+        return arrow_schema(schema).empty_table()
+    intake = Intake("items", read_source(root, spec.data.items, schema, what="items"), schema, report)
+    intake.reject_duplicates("item_id")
+    for name, pattern, what in (
+        ("url", r"^https?://[^\s<>\"]+$", "not an http(s) address"),
+        ("image", r"^(https://[^\s<>\"]+|[^/\\\\:][^\\\\:]*)$", "neither an https address nor a local file"),
+        ("currency", r"^[A-Z]{3}$", "not a currency code (NOK)"),
+    ):
+        bad = pc.invert(pc.match_substring_regex(intake.columns[name], pattern))
+        intake.set_aside(name, intake.kept(bad), what)
+    outside = pc.match_substring_regex(intake.columns["image"], r"(^|/)\.\.(/|$)")
+    intake.set_aside("image", intake.kept(outside), "outside of the workspace")
+    return with_defaults(intake.table(["item_id"]), schema)
+
+
+def read_interactions(
+    root: Path,
+    spec: WorkspaceSpec,
+    report: AudienceReport,
+    profiles: pa.Table,
+    aliases: Mapping[str, str],
+    items: pa.Table,
+    now: datetime,
+) -> pa.Table:
+    """Interactions of known profiles with known items, up to ``now``; none that says something impossible.
+
+    What a merged profile did counts as done by the one that it became (``aliases``).
+    """
+    schema = INTERACTION_ATTRIBUTES | spec.event
+    if spec.data.interactions is None:
+        return arrow_schema(schema).empty_table()
+    raw = read_source(root, spec.data.interactions, schema, what="interactions")
+    intake = Intake("interactions", raw, schema, report, decisive=INTERACTION_ATTRIBUTES)
+    columns = intake.columns
+    columns["profile_id"] = _renamed(columns["profile_id"], aliases)
+    for name, known in (("profile_id", profiles), ("item_id", items)):
+        there = pc.is_in(columns[name], value_set=known.column(name).combine_chunks())
+        intake.reject(name, intake.kept(pc.and_(pc.is_valid(columns[name]), pc.invert(there))), "unknown")
+    late = pc.greater(columns["at"], pa.scalar(now, columns["at"].type))
+    intake.reject("at", intake.kept(late), "in the future")
+    return with_defaults(intake.table(["profile_id", "at", "event", "item_id"]), schema)
+
+
+def _renamed(ids: pa.Array, aliases: Mapping[str, str]) -> pa.Array:
+    if not aliases:
+        return ids
+    places = pc.index_in(ids, value_set=pa.array(list(aliases), pa.string()))
+    return pc.coalesce(pa.array(list(aliases.values()), pa.string()).take(places), ids)

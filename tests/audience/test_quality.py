@@ -1,0 +1,80 @@
+"""What must hold of the data is checked, reported with examples, and gates a run where it says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from audience import read_audience
+from mailwright.errors import DataError
+from tests.audience.shop import NOW, workspace
+
+ROWS = """\
+profile_id,email,city,points
+a,kari@nord.example,Oslo,5
+b,,Bergen,50
+c,x@y.example,oslo,500
+d,x@y.example,,many
+"""
+
+
+def read(tmp_path, *expect, **more):
+    (tmp_path / "profiles.csv").write_text(ROWS)
+    profile = {"city": {"type": "string"}, "points": {"type": "integer"}}
+    return read_audience(tmp_path, workspace(profile, expect=expect, **more), now=NOW)
+
+
+def test_every_expectation_says_how_many_rows_fail_it_and_shows_some(tmp_path):
+    report = read(
+        tmp_path,
+        {"attribute": "email", "not_null": True, "at_least": 0.7},
+        {"attribute": "email", "unique": True},
+        {"attribute": "city", "matches": "[A-Z][a-z]+"},
+        {"attribute": "points", "between": [0, 100]},
+        {"attribute": "city", "among": ["Oslo", "Bergen"]},
+    ).report
+    found = [(f.attribute, f.expectation, f.failing, f.rows, f.holds, f.examples) for f in report.findings]
+    assert found == [
+        ("points", "a whole number", 1, 4, False, ("row 5: many",)),
+        ("email", "known", 1, 4, True, ("",)),
+        ("email", "unique", 2, 4, False, ("a@a.aaaaaaa", "a@a.aaaaaaa")),
+        ("city", "of the form [A-Z][a-z]+", 1, 4, False, ("oslo",)),
+        ("points", "between 0 and 100", 1, 4, False, ("500",)),
+        ("city", "one of Oslo, Bergen", 1, 4, False, ("oslo",)),
+    ]
+
+
+def test_a_gate_refuses_the_run(tmp_path):
+    with pytest.raises(DataError, match=r"profiles: email is not unique in 2 of 4 rows"):
+        read(tmp_path, {"attribute": "email", "unique": True, "gate": True})
+
+
+def test_an_expectation_of_an_unknown_attribute_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"expect\[0\]: unknown attribute 'town'"):
+        read(tmp_path, {"attribute": "town", "not_null": True})
+
+
+def test_an_expectation_is_one_check():
+    with pytest.raises(ValueError, match="one of not_null"):
+        workspace(expect=[{"attribute": "city"}])
+
+
+def test_a_broken_pattern_is_an_error_of_the_workspace(tmp_path):
+    with pytest.raises(DataError, match="could not be read"):
+        read(tmp_path, {"attribute": "city", "matches": "("})
+
+
+def test_old_interactions_and_long_silent_people_are_left_out_and_counted(tmp_path):
+    (tmp_path / "events.csv").write_text(
+        "profile_id,event,at\na,page_viewed,2026-11-01\na,page_viewed,2025-01-01\nb,page_viewed,2024-01-01\n"
+    )
+    audience = read(
+        tmp_path,
+        interactions={"path": "events.csv"},
+        retention={"interactions_days": 365, "inactive_profiles_days": 730},
+    )
+    assert audience.profiles.column("profile_id").to_pylist() == ["a", "c", "d"]
+    assert audience.interactions.num_rows == 1
+    assert audience.report.notes == [
+        "1 profiles inactive for more than 730 days left out",
+        "1 interactions older than 365 days left out",
+    ]
