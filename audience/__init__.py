@@ -8,6 +8,8 @@ profile. What cannot be used is counted and listed, never lost.
 from audience.arrow import arrow_schema
 from audience.features import FEATURES, add_features
 from audience.online_retail import ingest_online_retail
+from audience.privacy import access_profile, forget_profile
+from audience.pseudonyms import export_pseudonymised
 from audience.read import Audience, read_audience
 from audience.report import AudienceReport
 
@@ -15,8 +17,11 @@ __all__ = [
     "FEATURES",
     "Audience",
     "AudienceReport",
+    "access_profile",
     "add_features",
     "arrow_schema",
+    "export_pseudonymised",
+    "forget_profile",
     "ingest_online_retail",
     "read_audience",
 ]

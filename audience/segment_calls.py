@@ -61,7 +61,14 @@ def read_calls(path: Path, names: ColumnNames) -> Raw:
     return raw
 
 
-def _load(path: Path, wanted: str) -> _Calls:
+def callers_of(path: Path) -> dict[int, str]:
+    """Line → who made the call, those included who were anonymous then and are known now."""
+    calls = _load(path, None)
+    return {row: who for row, call in calls.calls if (who := calls.person(call)) is not None}
+
+
+def _load(path: Path, wanted: str | None) -> _Calls:
+    """The calls of the wanted type, or of all."""
     found = _Calls()
     seen: set[str] = set()
     with path.open("rb") as file:
@@ -81,7 +88,7 @@ def _load(path: Path, wanted: str) -> _Calls:
                 continue
             seen.add(str(message))
             _learn(found, call)
-            if call["type"] == wanted:
+            if wanted is None or call["type"] == wanted:
                 found.calls.append((row, call))
             elif call["type"] not in ("identify", "track", "alias"):
                 found.counts[f"{call['type']} calls left out"] += 1

@@ -33,14 +33,19 @@ def read_source(root: Path, source: DataSource, schema: Schema, *, what: str) ->
             f"data.{what}.path: there is no file {source.path}",
             fix=near or f"put the file there, or correct data.{what}.path in mailwright.yaml",
         )
+    return _READERS[format_of(source, path)](path, names)
+
+
+def format_of(source: DataSource, path: Path) -> str:
+    """As stated, else by the file's ending. Raises ``DataError`` when neither says."""
     endings = {".csv": "csv", ".parquet": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl"}
     kind = source.format or endings.get(path.suffix.lower())
     if kind is None:
         raise DataError(
-            f"data.{what}: the ending of {source.path} does not say its format",
+            f"the ending of {source.path} does not say its format",
             fix="set format: csv, parquet, jsonl or segment",
         )
-    return _READERS[kind](path, names)
+    return kind
 
 
 _READERS: dict[str, Callable[[Path, ColumnNames], Raw]] = {
