@@ -21,7 +21,7 @@ from mailwright.engine import Request
 from mailwright.errors import SourceError, UsageError
 from mailwright.model.workspace import WorkspaceSpec
 from mailwright.progress import Stages
-from mailwright.workspace import Workspace, open_workspace
+from mailwright.workspace import Workspace
 
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", help="The workspace's folder.", show_default="this folder")
@@ -125,10 +125,6 @@ def shown(value: Any) -> str:
 
 def to_json(data: Any) -> str:
     return orjson.dumps(data, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
-
-
-def opened(folder: Path) -> Workspace:
-    return open_workspace(folder)
 
 
 def make_request(

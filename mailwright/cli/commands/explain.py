@@ -21,11 +21,11 @@ from mailwright.cli.console import (
     StrictOption,
     WorkspaceOption,
     make_request,
-    opened,
 )
 from mailwright.engine import plan
 from mailwright.explain import explain_profile
 from mailwright.model.trace import Outcome, SlotTrace, Trace
+from mailwright.workspace import open_workspace
 
 LONGEST_VALUE = 60
 """Characters of an operand's value in the tree; --json has it whole."""
@@ -48,7 +48,13 @@ def explain(
     """Say why a profile gets its mail, or none: audience, slots, recommendations, fallbacks."""
     with Session(json) as session:
         request = make_request(
-            opened(workspace), campaign, now=now, seed=seed, occasion=occasion, workers=1, strict=strict
+            open_workspace(workspace),
+            campaign,
+            now=now,
+            seed=seed,
+            occasion=occasion,
+            workers=1,
+            strict=strict,
         )
         trace = explain_profile(plan(request, session.stages), profile)
         session.finish(asdict(trace), lambda console: console.print(tree(trace)))

@@ -18,9 +18,13 @@ def register(app: typer.Typer) -> None:
 
 def init(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="A folder that is empty or does not exist.")],
+    workspace: Annotated[
+        Path, typer.Option("--workspace", "-w", help="DIR is below this one.", show_default="this folder")
+    ] = Path(),
     json: JsonOption = False,
 ) -> None:
     """Make a new workspace that works: data of six people, one campaign, two segments."""
+    folder = workspace / folder
     with Session(json) as session:
         files = create_workspace(folder)
 

@@ -22,13 +22,13 @@ from mailwright.cli.console import (
     WorkspaceOption,
     key_values,
     make_request,
-    opened,
 )
 from mailwright.engine import Plan, plan
 from mailwright.errors import RenderError, UsageError, did_you_mean
 from mailwright.explain import explained_mails, row_of
 from mailwright.run import RENDERED
 from mailwright.samples import write_mail
+from mailwright.workspace import open_workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +56,7 @@ def render(
         raise UsageError("--profile and --segment exclude each other", fix="leave one of them out")
     with Session(json) as session:
         request = make_request(
-            opened(workspace),
+            open_workspace(workspace),
             campaign,
             now=now,
             seed=seed,

@@ -23,7 +23,6 @@ from mailwright.cli.console import (
     WorkersOption,
     WorkspaceOption,
     make_request,
-    opened,
     shown,
 )
 from mailwright.engine import plan
@@ -36,6 +35,7 @@ from mailwright.sending import (
     refuse_outside_schedule,
     send_spool,
 )
+from mailwright.workspace import open_workspace
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Do all but the sending.")]
 StubOption = Annotated[
@@ -70,7 +70,13 @@ def run(
     """Do it all: read, segment, train, recommend, choose blocks, compile, render, hold the gates, send."""
     with Session(json) as session, ExitStack() as cleanup:
         request = make_request(
-            opened(workspace), campaign, now=now, seed=seed, occasion=occasion, workers=workers, strict=strict
+            open_workspace(workspace),
+            campaign,
+            now=now,
+            seed=seed,
+            occasion=occasion,
+            workers=workers,
+            strict=strict,
         )
         destination: Destination | None = None
         if not dry_run:

@@ -15,9 +15,9 @@ from mailwright.cli.console import (
     StrictOption,
     WorkspaceOption,
     clock,
-    opened,
 )
 from mailwright.engine import read_workspace, segment_audience
+from mailwright.workspace import open_workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -32,7 +32,7 @@ def segments(
 ) -> None:
     """Assign every profile to its segments and print their sizes."""
     with Session(json) as session:
-        space = opened(workspace)
+        space = open_workspace(workspace)
         moment = clock(now, space.spec)
         with session.stages("read"):
             audience = read_workspace(space, now=moment, strict=strict).audience

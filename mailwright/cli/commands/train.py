@@ -17,9 +17,9 @@ from mailwright.cli.console import (
     WorkspaceOption,
     clock,
     key_values,
-    opened,
 )
 from mailwright.engine import read_workspace, trained_model
+from mailwright.workspace import open_workspace
 
 
 def register(app: typer.Typer) -> None:
@@ -35,7 +35,7 @@ def train(
 ) -> None:
     """Train the Surprise model on the workspace's interactions, unless that very model is there already."""
     with Session(json) as session:
-        space = opened(workspace)
+        space = open_workspace(workspace)
         moment = clock(now, space.spec)
         with session.stages("read"):
             audience = read_workspace(space, now=moment, strict=strict).audience
