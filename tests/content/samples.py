@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
@@ -98,17 +99,23 @@ def compile_with(
     )
 
 
-def render_sample(
-    compiled: CompiledCampaign,
-    settings: WorkspaceSpec,
-    sample: Sample,
-    segments: dict[str, bool] | None = None,
-) -> dict[str, Any]:
+Reader = tuple[Sample, dict[str, bool]]
+"""A sample, and the segments that its profile is in."""
+
+
+def render_sample(compiled: CompiledCampaign, settings: WorkspaceSpec, sample: Sample) -> dict[str, Any]:
     """The one mail of a sample, as a row of render's output."""
-    frame = _frame(settings, sample)
+    return render_samples(compiled, settings, [(sample, {})])[0]
+
+
+def render_samples(
+    compiled: CompiledCampaign, settings: WorkspaceSpec, readers: Sequence[Reader]
+) -> list[dict[str, Any]]:
+    """The mails of several samples, rendered as one audience, in their order."""
+    frame = pa.concat_tables([_frame(settings, sample, number) for number, (sample, _) in enumerate(readers)])
     for name in shop().segments if settings is not BARE else ():
-        member = bool((segments or {}).get(name))
-        frame = frame.append_column(f"segment:{name}", pa.array([member], pa.bool_()))
+        members = [bool(segments.get(name)) for _, segments in readers]
+        frame = frame.append_column(f"segment:{name}", pa.array(members, pa.bool_()))
     choices = choose_blocks(compiled, frame, now=NOW, interactions=_nothing(INTERACTION_ATTRIBUTES))
     for column in choices.columns.column_names:
         frame = frame.append_column(column, choices.columns[column])
@@ -118,31 +125,24 @@ def render_sample(
         now=NOW,
         fingerprint="",
         signer=LinkSigner(settings.base_url, b"secret of the tests"),
-        items=_items(settings, sample),
+        items=_items(settings, [sample for sample, _ in readers]),
         settings=settings,
     )
-    (batch,) = render_frame(compiled, context, frame)
-    (row,) = batch.to_pylist()
-    return row
+    return [row for batch in render_frame(compiled, context, frame) for row in batch.to_pylist()]
 
 
-def _frame(settings: WorkspaceSpec, sample: Sample) -> pa.Table:
+def _frame(settings: WorkspaceSpec, sample: Sample, number: int) -> pa.Table:
     """The profile with the features of somebody never seen, and over them what the sample says."""
     schema = profile_schema(settings)
-    declared = arrow_schema({name: schema[name] for name in schema if name not in FEATURES})
-    blank = {name: spec.default for name, spec in schema.items() if name not in FEATURES}
-    blank |= {"profile_id": "x", "consent": []}
-    one = pa.Table.from_pylist([blank], declared)
-    seen = add_features(one, _nothing(INTERACTION_ATTRIBUTES), _nothing(ITEM_ATTRIBUTES), now=NOW)
-    row = seen.to_pylist()[0] | {
-        name: _moment(value) if name in schema and schema[name].type == "timestamp" else value
+    row = dict(_stranger(settings.name)) | {
+        name: _moment(value) if schema[name].type == "timestamp" else value
         for name, value in sample.profile.items()
         if name in schema
     }
-    cart = dict(
-        row["cart"], items=[dict(line, added_at=_moment(line["added_at"])) for line in row["cart"]["items"]]
-    )
-    row["cart"] = dict(cart, updated_at=_moment(cart["updated_at"]))
+    row["profile_id"] = f"{number:04}"
+    cart = row["cart"]
+    lines = [dict(line, added_at=_moment(line["added_at"])) for line in cart["items"]]
+    row["cart"] = dict(cart, items=lines, updated_at=_moment(cart["updated_at"]))
     frame = pa.Table.from_pylist([row], arrow_schema(schema))
     fields = arrow_schema({"recommendations": RECOMMENDATIONS})
     keys = RECOMMENDATIONS.items.fields if RECOMMENDATIONS.items and RECOMMENDATIONS.items.fields else {}
@@ -153,9 +153,21 @@ def _frame(settings: WorkspaceSpec, sample: Sample) -> pa.Table:
     )
 
 
-def _items(settings: WorkspaceSpec, sample: Sample) -> pa.Table:
+@cache
+def _stranger(workspace: str) -> dict[str, Any]:
+    """A profile never seen, with the declared defaults and the features of no interactions."""
+    schema = profile_schema(BARE if workspace == BARE.name else shop().spec)
+    declared = {name: spec for name, spec in schema.items() if name not in FEATURES}
+    blank = {name: spec.default for name, spec in declared.items()} | {"profile_id": "x", "consent": []}
+    one = pa.Table.from_pylist([blank], arrow_schema(declared))
+    seen = add_features(one, _nothing(INTERACTION_ATTRIBUTES), _nothing(ITEM_ATTRIBUTES), now=NOW)
+    found: dict[str, Any] = seen.to_pylist()[0]
+    return found
+
+
+def _items(settings: WorkspaceSpec, samples: Sequence[Sample]) -> pa.Table:
     schema = arrow_schema({**ITEM_ATTRIBUTES, **settings.item})
-    found = {item["item_id"]: item for item in (*sample.recommendations, *sample.items)}
+    found = {item["item_id"]: item for sample in samples for item in (*sample.recommendations, *sample.items)}
     return pa.Table.from_pylist([found[item_id] for item_id in sorted(found)], schema)
 
 
