@@ -7,8 +7,8 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from measure.facts import count
-from measure.rates import benjamini_hochberg, rate_difference, wilson
+from measure.facts import Question, count, facts_of
+from measure.rates import benjamini_hochberg, rate, rate_difference, wilson
 
 COUNTS = (
     "sent",
@@ -41,64 +41,94 @@ MOST_ROWS = 200
 
 _TALLY = ", ".join(
     [f"count(*) FILTER ({name}) AS {name}" for name in COUNTS if name != "orders"]
-    + ["sum(orders)::BIGINT AS orders", "sum(revenue) AS revenue"]
+    + ["sum(orders)::BIGINT AS orders", "sum(revenue) / 1e4 AS revenue"]
 )
 _SUMS = ", ".join([f"sum({name})::BIGINT AS {name}" for name in COUNTS] + ["sum(revenue) AS revenue"])
 _NOTHING = ", ".join(
     f"NULL::BIGINT AS {name}" for name in COUNTS if name not in ("clicked", "converted", "orders")
 )
 
-_PLAIN = "SELECT '{0}' AS dimension, NULL::VARCHAR AS name, {1} AS value, {2} FROM mailed GROUP BY ALL"
+_PLAIN = (
+    "SELECT period, '{0}' AS dimension, NULL::VARCHAR AS name, {1} AS value, {2} FROM mailed GROUP BY ALL"
+)
 _LISTED = """
-    SELECT '{0}' AS dimension, {1} AS name, {2} AS value, {3}
+    SELECT period, '{0}' AS dimension, {1} AS name, {2} AS value, {3}
     FROM (SELECT entry, tally.* EXCLUDE (pattern) FROM (
-        SELECT {4} AS pattern, {5} FROM mailed GROUP BY ALL
+        SELECT period, {4} AS pattern, {5} FROM mailed GROUP BY ALL
     ) AS tally, unnest(list_distinct(pattern)) AS entries(entry))
     WHERE entry IS NOT NULL
     GROUP BY ALL
 """
 
-_QUERIES = (
-    "SELECT 'all' AS dimension, NULL::VARCHAR AS name, NULL::VARCHAR AS value, " + _TALLY + " FROM mailed",
-    *(
-        _PLAIN.format(dimension, f'"{column}"', _TALLY)
-        for dimension, column in (
-            ("campaign", "campaign"),
-            ("occasion", "occasion"),
-            ("trigger", "trigger"),
-            ("locale", "locale"),
-            ("variant", "variant"),
-        )
+_COLUMNS = ("campaign", "occasion", "trigger", "locale", "variant")
+_QUERIES = {
+    "all": _PLAIN.format("all", "NULL::VARCHAR", _TALLY),
+    **{name: _PLAIN.format(name, f'"{name}"', _TALLY) for name in _COLUMNS},
+    "day": _PLAIN.format("day", "strftime(make_timestamp(\"at\"), '%Y-%m-%d')", _TALLY),
+    "segment": _LISTED.format("segment", "NULL::VARCHAR", "entry", _SUMS, "segments", _TALLY),
+    "block": _LISTED.format("block", "entry.slot", "entry.block", _SUMS, "blocks", _TALLY),
+    "arm": _LISTED.format(
+        "arm", "entry.experiment || '@' || entry.version", "entry.arm", _SUMS, "arms", _TALLY
     ),
-    _PLAIN.format("day", "strftime(make_timestamp(\"at\"), '%Y-%m-%d')", _TALLY),
-    _LISTED.format("segment", "NULL::VARCHAR", "entry", _SUMS, "segments", _TALLY),
-    _LISTED.format("block", "entry.slot", "entry.block", _SUMS, "blocks", _TALLY),
-    _LISTED.format("arm", "entry.experiment || '@' || entry.version", "entry.arm", _SUMS, "arms", _TALLY),
-    _LISTED.format("source", "NULL::VARCHAR", "entry", _SUMS, "sources", _TALLY),
-    _LISTED.format(
+    "source": _LISTED.format("source", "NULL::VARCHAR", "entry", _SUMS, "sources", _TALLY),
+    "position": _LISTED.format(
         "position", "NULL::VARCHAR", "entry::VARCHAR", _SUMS, "range(1, len(sources) + 1)", _TALLY
     ),
-    f"""
-    SELECT 'link' AS dimension, NULL::VARCHAR AS name, link AS value, {_NOTHING},
-        count(*) AS clicked, count(*) FILTER (converted) AS converted, sum(orders)::BIGINT AS orders,
-        sum(revenue) AS revenue
-    FROM clicks JOIN mailed USING (message_id) GROUP BY ALL
+    "link": f"""
+        SELECT period, 'link' AS dimension, NULL::VARCHAR AS name, link AS value, {_NOTHING},
+            count(*) AS clicked, count(*) FILTER (converted) AS converted, sum(orders)::BIGINT AS orders,
+            sum(revenue) / 1e4 AS revenue
+        FROM clicks JOIN mailed USING (message_id) GROUP BY ALL
     """,
-)
+}
 """A dimension whose values come in lists is summed by whole lists first: there are few of those."""
+
+_NOBODY = ", ".join(f"0::BIGINT AS {name}" for name in COUNTS)
 
 
 def tallies(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    """Counts of every dimension, a row a value: dimension, name (slot, experiment), value, counts, money."""
+    """Counts of every dimension, a row a value: dimension, name (slot, experiment), value, counts, money.
+
+    Where nothing was sent there is one row, ``all``, of zeros.
+    """
+    _see_mailed(connection, "NULL::DATE")
+    link_clicks(connection)
+    connection.execute(f"CREATE OR REPLACE TEMP TABLE plain_tallies AS {_union(*_QUERIES)}")
+    connection.execute(f"""INSERT INTO plain_tallies BY NAME SELECT 'all' AS dimension, {_NOBODY},
+        0::DOUBLE AS revenue WHERE NOT EXISTS (FROM plain_tallies)""")
+    return _in_order(_by_item(connection)).drop_columns(["period"])
+
+
+def performance_over_time(question: Question, *, days: int = 7) -> pa.Table:
+    """How campaign, segments, blocks, arms and locales did, by periods of so many days.
+
+    ``period`` is the first day of each (of weeks: a Monday); the rates are those of ``with_rates``. The mails
+    of the last period may still be opened, clicked and followed by orders.
+    """
+    day = 86_400_000_000
+    shift = 3 * day if days % 7 == 0 else 0  # 1970 began on a Thursday
+    with facts_of(question) as connection:
+        start = f'("at" + {shift}) // {days * day} * {days * day} - {shift}'
+        return _with_intervals(tallies_of(connection, f"make_timestamp({start})::DATE"))
+
+
+def tallies_of(connection: duckdb.DuckDBPyConnection, period: str) -> pa.Table:
+    """The counts of some dimensions by ``period``, an SQL expression over ``facts`` that gives a date."""
+    _see_mailed(connection, period)
+    dimensions = ("all", "campaign", "segment", "block", "arm", "locale")
+    return _in_order(connection.sql(_union(*dimensions)).to_arrow_table())
+
+
+def _see_mailed(connection: duckdb.DuckDBPyConnection, period: str) -> None:
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW mailed AS SELECT * FROM facts WHERE NOT held_out AND sent"
+        f"CREATE OR REPLACE TEMP VIEW mailed AS SELECT *, {period} AS period FROM facts WHERE sent"
     )
-    _link_clicks(connection)
-    parts = [f"({query})" for query in _QUERIES]
-    columns = ", ".join(["dimension", "name", "value", *COUNTS, "revenue"])
-    union = "\nUNION ALL BY NAME\n".join(parts)
-    connection.execute(f"CREATE OR REPLACE TEMP TABLE plain_tallies AS SELECT {columns} FROM ({union})")
-    return _in_order(_by_item(connection))
+
+
+def _union(*dimensions: str) -> str:
+    columns = ", ".join(["period", "dimension", "name", "value", *COUNTS, "revenue"])
+    parts = "\nUNION ALL BY NAME\n".join(f"({_QUERIES[dimension]})" for dimension in dimensions)
+    return f"SELECT {columns} FROM ({parts})"
 
 
 def with_rates(table: pa.Table, alpha: float = 0.05) -> pa.Table:
@@ -107,13 +137,8 @@ def with_rates(table: pa.Table, alpha: float = 0.05) -> pa.Table:
     ``clicked_vs_rest`` is the difference to all messages outside of the row, ``clicked_p`` its p-value
     corrected within the dimension (Benjamini-Hochberg). Unknown figures (0 of 0) are NULL.
     """
+    table = _with_intervals(table, alpha)
     columns = {name: _floats(table, name) for name in COUNTS}
-    for name, base in OUT_OF.items():
-        hits, trials = columns[name], columns[base]
-        low, high = wilson(hits, trials, alpha)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            table = _append(table, f"{name}_rate", hits / trials)
-        table = _append(_append(table, f"{name}_low", low), f"{name}_high", high)
     dimensions = np.array(table["dimension"].to_pylist(), dtype=object)
     whole = np.flatnonzero(dimensions == "all")[0]
     hits, trials = columns["clicked"], columns["delivered"]
@@ -122,10 +147,22 @@ def with_rates(table: pa.Table, alpha: float = 0.05) -> pa.Table:
     for dimension in set(dimensions):
         rows = dimensions == dimension
         p[rows] = benjamini_hochberg(rest.p[rows])
-    return _append(_append(table, "clicked_vs_rest", rest.value), "clicked_p", p)
+    # Clicks on one item or link are another thing than clicks on a mail.
+    other = np.isin(dimensions.astype(str), ["source", "position", "link"])
+    value = np.where(other, np.nan, rest.value)
+    return _append(_append(table, "clicked_vs_rest", value), "clicked_p", np.where(other, np.nan, p))
 
 
-def _link_clicks(connection: duckdb.DuckDBPyConnection) -> None:
+def _with_intervals(table: pa.Table, alpha: float = 0.05) -> pa.Table:
+    for name, base in OUT_OF.items():
+        hits, trials = _floats(table, name), _floats(table, base)
+        low, high = wilson(hits, trials, alpha)
+        table = _append(table, f"{name}_rate", rate(hits, trials))
+        table = _append(_append(table, f"{name}_low", low), f"{name}_high", high)
+    return table
+
+
+def link_clicks(connection: duckdb.DuckDBPyConnection) -> None:
     """``clicks``: which message was clicked on which link, each pair once.
 
     A link is its address without the fragment, ``utm_`` parameters, and signed tokens, which are one
@@ -173,7 +210,7 @@ def _by_item(connection: duckdb.DuckDBPyConnection) -> pa.Table:
     parts = [
         f"""SELECT '{dimension}' AS dimension, {dimension} AS value, {known} AS clicked,
             count(DISTINCT message_id) FILTER (bought) AS converted,
-            count(DISTINCT (message_id, order_key)) FILTER (bought) AS orders, sum(amount) AS revenue
+            count(DISTINCT (message_id, order_key)) FILTER (bought) AS orders, sum(amount) / 1e4 AS revenue
             FROM hits GROUP BY ALL"""
         for dimension in ("source", "position")
     ]
@@ -201,11 +238,11 @@ def _in_order(table: pa.Table) -> pa.Table:
     numbers = frame["value"].where(frame["dimension"].isin(["position", "day"]))
     frame["_order"] = numbers.map(lambda text: f"{text:>10}" if isinstance(text, str) else "")
     frame = frame.sort_values(
-        ["dimension", "name", "_order", "_size", "value"],
-        ascending=[True, True, True, False, True],
+        ["period", "dimension", "name", "_order", "_size", "value"],
+        ascending=[True, True, True, True, False, True],
         kind="stable",
     )
-    kept = frame.groupby("dimension", sort=False).head(MOST_ROWS)
+    kept = frame.groupby(["period", "dimension"], sort=False, dropna=False).head(MOST_ROWS)
     return pa.Table.from_pandas(kept[table.column_names], schema=table.schema, preserve_index=False)
 
 

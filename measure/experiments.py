@@ -15,6 +15,7 @@ from scipy import stats
 
 from mailwright.model.experiment import ArmSpec, ExperimentSpec, version_of
 from measure.facts import count
+from measure.metrics import HITS, column_of
 from measure.rates import Sample, holm, mean_difference, rate_difference, wilson
 from measure.sequential import sequential_difference
 
@@ -24,17 +25,9 @@ RATIO_ALPHA = 0.001
 The level that is usual for this check, because it is made again and again (Fabijan et al., "Diagnosing
 sample ratio mismatch in online controlled experiments", KDD 2019)."""
 
-_COLUMNS = {
-    "delivered": "delivered",
-    "bounced": "bounced",
-    "opened": "opened",
-    "clicked": "clicked",
-    "unsubscribed": "unsubscribed",
-    "complained": "complained",
-    "converted": "bought",
-}
-"""Metric → its column of ``facts``. Orders count for a mail whenever they fall into its window, whoever has
-the credit: arms are compared by what happened to the people in them."""
+
+_MONEY = "sum(spent) / 1e4 AS spent, sum(spent * spent) / 1e8 AS spent2"
+"""Facts hold money in ten-thousandths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +82,9 @@ class ExperimentResult:
     """Profiles that had two arms of this version, which cannot be; they are left out."""
     spec: ExperimentSpec | None
     days: pd.DataFrame
-    """Columns day, arm, profiles, hits, total, squares: those enrolled on that day."""
+    """Columns day, arm, profiles, total, squares: those enrolled on that day, and the metric's sums."""
+    started: datetime | None
+    """When its first mail went."""
 
     @property
     def is_balanced(self) -> bool:
@@ -157,13 +152,13 @@ def _result(
 ) -> ExperimentResult:
     names = list(spec.arms) if spec else sorted(rows["arm"].unique())
     settings = spec or ExperimentSpec(arms={arm: ArmSpec() for arm in names} if len(names) > 1 else _TWO)
-    sums = rows.drop(columns=["experiment", "version", "day"]).groupby("arm").sum()
+    sums = rows.drop(columns=["experiment", "version", "day", "first"]).groupby("arm").sum()
     arms = tuple(_arm(arm, sums, metric, spec, settings.alpha) for arm in names)
     control = settings.baseline if settings.baseline in names else names[0]
     base = next(arm for arm in arms if arm.name == control)
     comparisons = [compare(base, arm, metric, settings) for arm in arms if arm.name != control]
     adjusted = holm([comparison.p for comparison in comparisons])
-    column = "spent" if metric == "revenue" else _COLUMNS[metric]
+    column = column_of(metric)
     squares = rows["spent2"] if metric == "revenue" else rows[column]
     days = pd.DataFrame(
         {
@@ -187,13 +182,14 @@ def _result(
         crossed=crossed,
         spec=spec,
         days=days.sort_values(["day", "arm"], ignore_index=True),
+        started=datetime.fromtimestamp(rows["first"].min() / 1e6, UTC),
     )
 
 
 def _arm(name: str, sums: pd.DataFrame, metric: str, spec: ExperimentSpec | None, alpha: float) -> ArmResult:
     sums = sums.reindex([name], fill_value=0)
     row = {str(column): sums[column].iloc[0] for column in sums.columns}
-    profiles, hits = int(row["profiles"]), {key: int(row[column]) for key, column in _COLUMNS.items()}
+    profiles, hits = int(row["profiles"]), {key: int(row[column]) for key, column in HITS.items()}
     revenue, squares = float(row["spent"]), float(row["spent2"])
     sample = Sample.of(profiles, revenue, squares)
     if metric == "revenue":
@@ -215,28 +211,29 @@ def _enrolled(
     The profile is what was assigned, so it is the profile that counts, once, however many mails it had.
     """
     day = '"at" // 86400000000'
-    sums = ", ".join(f"count(*) FILTER ({column}) AS {column}" for column in _COLUMNS.values())
+    sums = ", ".join(f"count(*) FILTER ({column}) AS {column}" for column in HITS.values())
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW tested AS SELECT * FROM facts WHERE sent AND len(arms) > 0"
     )
     if _one_mail_each(connection):
         query = f"""
             SELECT entry.experiment, entry.version, entry.arm, day, t.* EXCLUDE (arms, day)
-            FROM (SELECT arms, {day} AS day, count(*) AS profiles, {sums}, sum(spent) AS spent,
-                  sum(spent * spent) AS spent2 FROM tested GROUP BY ALL) AS t, unnest(arms) AS entries(entry)
+            FROM (SELECT arms, {day} AS day, min("at") AS first, count(*) AS profiles, {sums},
+                  {_MONEY} FROM tested GROUP BY ALL) AS t,
+                unnest(arms) AS entries(entry)
         """
         return _summed(connection.sql(query).df()), {}
-    hits = ", ".join(f"bool_or({column}) AS {column}" for column in _COLUMNS.values())
+    hits = ", ".join(f"bool_or({column}) AS {column}" for column in HITS.values())
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE units AS
         SELECT entry.experiment, entry.version, min(entry.arm) AS arm,
             min(entry.arm) <> max(entry.arm) AS crossed,
-            min({day}) AS day, {hits}, sum(spent) AS spent
+            min({day}) AS day, min("at") AS first, {hits}, sum(spent) AS spent
         FROM tested, unnest(arms) AS entries(entry) GROUP BY entry.experiment, entry.version, profile_id
     """)
     query = f"""
-        SELECT experiment, version, arm, day, count(*) AS profiles, {sums}, sum(spent) AS spent,
-            sum(spent * spent) AS spent2
+        SELECT experiment, version, arm, day, min(first) AS first, count(*) AS profiles, {sums},
+            {_MONEY}
         FROM units WHERE NOT crossed GROUP BY ALL
     """
     crossed = connection.sql(
@@ -256,7 +253,8 @@ def _one_mail_each(connection: duckdb.DuckDBPyConnection) -> bool:
 
 
 def _summed(frame: pd.DataFrame) -> pd.DataFrame:
-    return frame.groupby(["experiment", "version", "arm", "day"], as_index=False, sort=True).sum()
+    grouped = frame.groupby(["experiment", "version", "arm", "day"], as_index=False, sort=True)
+    return grouped.agg({name: "min" if name == "first" else "sum" for name in frame.columns[4:]})
 
 
 def _with_p(comparison: Comparison, p: float) -> Comparison:

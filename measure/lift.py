@@ -47,7 +47,7 @@ def lift_of(connection: duckdb.DuckDBPyConnection, alpha: float = 0.05) -> Lift 
     would have. A profile that was mailed once and held out another time is left out.
     """
     rows = connection.sql("""
-        SELECT held_out, count(*), count(*) FILTER (bought), sum(spent), sum(spent * spent)
+        SELECT held_out, count(*), count(*) FILTER (bought), sum(spent) / 1e4, sum(spent * spent) / 1e8
         FROM (SELECT profile_id, bool_or(held_out) AS held_out, bool_or(bought) AS bought, sum(spent) AS spent
               FROM facts GROUP BY profile_id HAVING bool_or(held_out) = bool_and(held_out))
         GROUP BY held_out

@@ -6,7 +6,9 @@ CREATE TEMP TABLE purchases AS
 SELECT DISTINCT ON (profile_id, line)
     profile_id, item_id, "at",
     coalesce(order_id, "at"::VARCHAR) AS order_key,
-    CASE WHEN isfinite(amount) AND amount > 0 THEN amount ELSE 0 END AS amount,
+    -- In ten-thousandths, whole: a sum of these is the same in whatever order it is made.
+    CASE WHEN amount BETWEEN 0 AND 1e9 THEN round(amount * 10000)::HUGEINT ELSE 0 END AS amount,
+    coalesce(NOT amount BETWEEN 0 AND 1e9, false) AS odd,
     coalesce(event_id, order_id || chr(31) || coalesce(item_id, ''),
         concat_ws(chr(31), "at", coalesce(item_id, ''), amount, quantity)) AS line
 FROM orders

@@ -87,20 +87,23 @@ def measure_results(
 
 def _set_aside(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     """What could not be used, by cause. Every cause has its meaning in docs/measure.md."""
+    uncredited = """SELECT count(DISTINCT (p.profile_id, order_key)) FROM purchases AS p
+        JOIN (SELECT profile_id, min("at") AS first FROM mails GROUP BY profile_id) USING (profile_id)
+        ANTI JOIN credited USING (profile_id, order_key) WHERE true"""
     queries = {
         "messages_repeated": "SELECT rows FROM repeats",
         "messages_not_yet_sent": """SELECT count(*) FROM messages
             WHERE status <> 'skipped' AND ("at" IS NULL OR "at" > getvariable('now_at'))""",
         "events_without_message_id": "SELECT sum(events) FROM evidence WHERE message_id IS NULL",
         "events_of_unknown_messages": """SELECT sum(events) FROM evidence WHERE message_id IS NOT NULL
-            AND message_id NOT IN (SELECT message_id FROM messages WHERE message_id IS NOT NULL)""",
+            AND NOT EXISTS (FROM messages AS m WHERE m.message_id = evidence.message_id)""",
         "events_of_held_out": """SELECT sum(events) FROM evidence
             WHERE message_id IN (SELECT message_id FROM mails WHERE held_out)""",
         "messages_with_events_before_send": "SELECT count(*) FROM mails WHERE early",
         "events_in_the_future": "SELECT count(*) FROM outcomes WHERE \"at\" > getvariable('now_at')",
-        "orders_without_mail_before": """SELECT count(DISTINCT (profile_id, order_key)) FROM purchases
-            WHERE profile_id IN (SELECT profile_id FROM mails)
-            AND (profile_id, order_key) NOT IN (SELECT (profile_id, order_key) FROM credited)""",
+        "orders_with_impossible_amounts": "SELECT count(*) FROM purchases WHERE odd",
+        "orders_before_any_mail": f'{uncredited} AND "at" < first',
+        "orders_after_every_window": f'{uncredited} AND "at" >= first',
     }
     return {cause: count(connection, query) for cause, query in queries.items()}
 
@@ -125,9 +128,11 @@ def _notes(
 def _write_facts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        rows = connection.sql(
-            'SELECT * REPLACE (make_timestamp("at") AS "at") FROM facts ORDER BY message_id'
-        )
+        rows = connection.sql("""
+            SELECT * REPLACE (
+                make_timestamp("at")::TIMESTAMPTZ AS "at", revenue / 1e4 AS revenue, spent / 1e4 AS spent)
+            FROM facts ORDER BY message_id
+        """)
         rows.write_parquet(str(path), compression="zstd")
     except (OSError, duckdb.IOException) as error:
         raise DataError(f"cannot write {path}: {error}") from error
