@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from surprise import NMF, SVD, BaselineOnly, KNNBasic, SVDpp
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec
 from recommend.arrays import F64
+from recommend.foldin import Folding, fold_met
 from recommend.neighbours import nearest
 from recommend.ratings import Pairs
 from recommend.sampling import RatedTrainset, SampledTrainset, rated_sample
@@ -95,11 +97,20 @@ def fit_algorithm(
     return fitted
 
 
+def mean_weight(pairs: Pairs) -> float:
+    """What folding in measures a pair's weight against; 1 where there is none."""
+    return float(pairs.weight.mean()) if len(pairs.item) else 1.0
+
+
 def _svd(task: _Task) -> Fitted:
     trainset, spec = task.trainset(), task.spec
     if spec.rating is None:
-        factors = fit_svd(trainset, factors=spec.factors, epochs=spec.epochs, seed=task.seed)
-        return Fitted(*factors, np.zeros(task.profiles), np.zeros(task.items))
+        _, items = fit_svd(trainset, factors=spec.factors, epochs=spec.epochs, seed=task.seed)
+        to = Folding(items, np.arange(task.items), spec.half_life_days)
+        # One thread, since the last bits of a product depend on how many share it.
+        with threadpool_limits(limits=1, user_api="blas"):
+            profiles = fold_met(task.pairs, to, mean_weight(task.pairs))(np.arange(task.profiles))
+        return Fitted(profiles, items, np.zeros(task.profiles), np.zeros(task.items))
     fitted = SVD(n_factors=spec.factors, n_epochs=spec.epochs, random_state=task.seed).fit(trainset)
     return task.biased(fitted, (fitted.pu, fitted.qi))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,7 +15,7 @@ from mailwright.model.workspace import RecommendSpec
 from recommend.arrays import F64, I64, flat, rows_of
 from recommend.catalogue import Catalogue, read_catalogue
 from recommend.exclusions import Exclusions, bought_before, gather_exclusions
-from recommend.foldin import folder
+from recommend.foldin import Fold, Folding, fold_met, fold_rated
 from recommend.model import Model
 from recommend.ratings import Events, Pairs, asked_about, gather_pairs, read_events, take_profiles
 from recommend.training import last_event
@@ -109,11 +109,12 @@ class Context:
         return found
 
     @cached_property
-    def _fold(self) -> Callable[[I64], F64]:
-        model = self.model
-        return folder(
-            self.pairs, np.asarray(model.item_factors), self.model_item, model.info.typical_strength
-        )
+    def _fold(self) -> Fold:
+        model, spec = self.model, self.spec
+        to = Folding(np.asarray(model.item_factors), self.model_item, spec.half_life_days)
+        if spec.rating is not None:
+            return fold_rated(self.pairs, to, np.asarray(model.item_bias), model.info.mean)
+        return fold_met(self.pairs, to, model.info.typical_weight)
 
     @cached_property
     def exclusions(self) -> Exclusions:

@@ -1,13 +1,16 @@
-"""Factors for a profile that training has not seen as it is now, in closed form against fixed item factors.
+"""A profile's factors from what it met, in closed form against fixed item factors.
 
 One ridge step of weighted matrix factorization (Hu, Koren and Volinsky, 2008, equation 4): items not met
-count ``UNMET`` towards 0, items met count by their strength towards 1. About 0.2 ms a profile, and as good as
-training anew (docs/recommend.md).
+count ``UNMET`` towards 0, items met towards 1, by weight and freshness. It is the last step of training for
+every profile, and the same step gives a profile that is new or has changed since its factors: about 0.2 ms
+each, and nothing is retrained. On real purchases these factors rank better than those that SGD left, which
+know of no order in time (docs/recommend.md).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,28 +18,65 @@ from recommend.arrays import F64, I64
 from recommend.ratings import Pairs
 
 UNMET = 0.2
-RIDGE = 3.0
+RIDGE = 10.0
+CONFIDENCE = 8.0
+FRESH = 1 / 3
+"""Half-life of a meeting here, over that of the ratings: what was met lately says where a profile is now."""
+RATED_RIDGE = 0.02
+"""Per rating, as Surprise's SVD regularises."""
+
+Fold = Callable[[I64], F64]
+"""Rows of the pairs → float64[rows, factors]."""
 
 
-def folder(pairs: Pairs, item_factors: F64, item_row: I64, typical: float) -> Callable[[I64], F64]:
-    """A function from rows of ``pairs`` to their factors, float64[rows, factors].
+@dataclass(frozen=True)
+class Folding:
+    """What to fold against. ``item_row`` is of each item its row of ``factors``, -1 where it has none."""
 
-    ``item_row`` is the row of ``item_factors`` for each item of the pairs, -1 for one the model does not
-    know; ``typical`` is the mean strength that the model was trained on.
-    """
-    width = item_factors.shape[1]
-    base = UNMET * (item_factors.T @ item_factors) + RIDGE * np.eye(width)
+    factors: F64
+    item_row: I64
+    half_life_days: float
+    """Of the ratings, as in the spec."""
 
+
+def fold_met(pairs: Pairs, to: Folding, typical: float) -> Fold:
+    """Factors of profiles from what they met; ``typical`` is the mean weight of a pair at training."""
+    width = to.factors.shape[1]
+    base = UNMET * (to.factors.T @ to.factors) + RIDGE * np.eye(width)
+    fade = np.exp2(-pairs.age / (to.half_life_days * FRESH))
+    weight = CONFIDENCE * pairs.weight / typical * fade
+
+    def one(entries: I64, met: F64) -> F64:
+        w = weight[entries]
+        return _solve(base + (met.T * w) @ met, met.T @ (w + UNMET))
+
+    return _each(pairs, to, one)
+
+
+def fold_rated(pairs: Pairs, to: Folding, item_bias: F64, mean: float) -> Fold:
+    """Factors of profiles from explicit ratings, less the item's bias and the mean."""
+    width = to.factors.shape[1]
+
+    def one(entries: I64, met: F64) -> F64:
+        left = pairs.rating[entries] - mean - item_bias[to.item_row[pairs.item[entries]]]
+        ridge = RATED_RIDGE * len(entries) * np.eye(width)
+        return _solve(met.T @ met + ridge, met.T @ left)
+
+    return _each(pairs, to, one)
+
+
+def _solve(left: F64, right: F64) -> F64:
+    return np.asarray(np.linalg.solve(left, right), np.float64)
+
+
+def _each(pairs: Pairs, to: Folding, one: Callable[[I64, F64], F64]) -> Fold:
     def fold(rows: I64) -> F64:
-        found = np.zeros((len(rows), width))
+        found = np.zeros((len(rows), to.factors.shape[1]))
         for line, row in enumerate(rows):
-            entries = pairs.of(int(row))
-            item = item_row[pairs.item[entries]]
-            known = item >= 0
-            if known.any():
-                met = item_factors[item[known]]
-                weight = pairs.strength[entries][known] / typical
-                found[line] = np.linalg.solve(base + (met.T * weight) @ met, met.T @ (weight + UNMET))
+            entries = np.arange(pairs.start[row], pairs.start[row + 1])
+            entries = entries[to.item_row[pairs.item[entries]] >= 0]
+            if len(entries):
+                found[line] = one(entries, to.factors[to.item_row[pairs.item[entries]]])
         return found
 
     return fold

@@ -25,8 +25,8 @@ class ModelInfo:
     pairs: int
     dropped: dict[str, int]
     """Interactions that could not be used: cause → rows."""
-    typical_strength: float
-    """Mean strength of a pair; folding in measures against it."""
+    typical_weight: float
+    """Mean weight of a pair; folding in measures against it."""
     mean: float
     """Surprise's global mean, 0 where the algorithm has no use for it."""
     tuning: dict[str, Any] | None = None

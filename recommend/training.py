@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec
-from recommend.algorithms import fit_algorithm
+from recommend.algorithms import fit_algorithm, mean_weight
 from recommend.arrays import I64, NEVER, flat
 from recommend.model import Model, ModelInfo
 from recommend.neighbours import find_neighbours
@@ -59,7 +59,7 @@ def train(
         items=items.num_rows,
         pairs=len(pairs.item),
         dropped=events.dropped,
-        typical_strength=float(pairs.strength.mean()) if len(pairs.item) else 1.0,
+        typical_weight=mean_weight(pairs),
         mean=fitted.mean,
         tuning=tuning,
     )
