@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from rules.context import RuleContext
+from rules.interval import Interval
 from rules.kind import INTEGER
 from rules.tree import Events, Node
 
@@ -21,36 +22,42 @@ _MIN, _MAX = -(2**63), 2**63 - 1
 
 def compile_events(node: Events, compile_closure: Callable[[Node], Closure]) -> Closure:
     """The function that computes an aggregate over the context's events."""
-    name, window = node.event, node.window
+    name, begin = node.event, _begin(node.window)
     where = None if node.where is None else compile_closure(node.where)
 
-    def begin(now: datetime) -> datetime | None:
-        return None if window is None else (-window).shift(now)
+    def found(context: RuleContext) -> Sequence[Mapping[str, Any]]:
+        events = context.events.within(name, begin(context.now), context.now)
+        return events if where is None else [event for event in events if where(event, context)]
 
     if node.how == "count" and where is None:
-
-        def count(_profile: Mapping[str, Any], context: RuleContext) -> int:
-            return context.events.count(name, begin(context.now), context.now)
-
-        return count
-
-    def found(context: RuleContext) -> list[Mapping[str, Any]]:
-        events = context.events.within(name, begin(context.now), context.now)
-        return [event for event in events if where is None or where(event, context)]
-
+        return lambda _profile, context: context.events.count(name, begin(context.now), context.now)
     if node.how == "count":
         return lambda _profile, context: len(found(context))
     if node.how == "last":
         return lambda _profile, context: (found(context) or _NOTHING)[-1].get("at")
     assert node.field is not None
     value, total = compile_closure(node.field), _whole if node.field.kind == INTEGER else _millionths
-
-    def add(_profile: Mapping[str, Any], context: RuleContext) -> Any:
-        return total([value(event, context) for event in found(context)])
-
-    return add
+    return lambda _profile, context: total([value(event, context) for event in found(context)])
 
 
+def _begin(window: Interval | None) -> Callable[[datetime], datetime | None]:
+    """Where the window begins; the answer for the last clock is kept, as a run has only one."""
+    if window is None:
+        return lambda _now: None
+    back = -window
+    kept: list[tuple[datetime, datetime | None]] = [(_NEVER, None)]
+
+    def begin(now: datetime) -> datetime | None:
+        clock, instant = kept[0]
+        if clock is not now:
+            instant = back.shift(now)
+            kept[0] = (now, instant)
+        return instant
+
+    return begin
+
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _NOTHING: list[Mapping[str, Any]] = [{}]
 
 

@@ -16,7 +16,7 @@ from rules.functions.form import ANY_LIST, ELEMENT, ZONE
 from rules.functions.zones import known_zones
 from rules.interval import UNITS, Interval, parse_interval
 from rules.kind import INTEGER, NULL, NUMBER, STRING, TIMESTAMP
-from rules.tree import Attr, Bucket, Call, Case, Compare, Const, Events, Is, Node, Not, Now, Segment
+from rules.tree import All, Attr, Bucket, Call, Case, Compare, Const, Events, Is, Node, Not, Now, Segment
 
 
 def call(tree: exp.Anonymous, scope: Scope) -> Node:
@@ -127,10 +127,8 @@ def _events(how: Literal["count", "sum", "last"]) -> Callable[[exp.Anonymous, Sc
         inside = replace(scope, event=known[name])
         field = _field(args.pop(0) if args else None, inside, tree) if how == "sum" else None
         window = _window(args.pop(0), scope) if args and _may_be_window(args[0]) else None
-        terms = [arg.unnest() for arg in args]
-        where = (
-            condition(exp.and_(*terms, copy=True) if len(terms) > 1 else terms[0], inside) if terms else None
-        )
+        terms = tuple(condition(arg, inside) for arg in args)
+        where = All(terms=terms) if len(terms) > 1 else next(iter(terms), None)
         kind = {"count": INTEGER, "last": TIMESTAMP}.get(how) or (field.kind if field else NUMBER)
         return Events(how=how, event=name, window=window, where=where, field=field, kind=kind)
 

@@ -55,7 +55,7 @@ def condition(tree: exp.Expr, scope: Scope) -> Node:
     node = check(tree, scope)
     if node.kind not in (BOOLEAN, NULL):
         scope.fail(tree, f"{node.text} is {node.kind.a}, not a condition", "compare it with something")
-    return node
+    return replace(node, kind=BOOLEAN)
 
 
 def written(tree: exp.Expr) -> str:

@@ -135,6 +135,8 @@ def _compare(node: Compare) -> Closure:
     compare, left, right = _COMPARE[node.op], compile_closure(node.left), compile_closure(node.right)
     if isinstance(node.right, Const) and node.right.value is not None:
         constant = node.right.value
+        if isinstance(node.left, Attr) and node.left.kind != NUMBER and node.left.default is None:
+            return _compare_attribute(node.left, compare, constant)
 
         def with_constant(profile: Mapping[str, Any], context: RuleContext) -> Any:
             value = left(profile, context)
@@ -147,6 +149,25 @@ def _compare(node: Compare) -> Closure:
         return None if a is None or b is None else compare(a, b)
 
     return compared
+
+
+def _compare_attribute(node: Attr, compare: Callable[[Any, Any], Any], constant: Any) -> Closure:
+    """What most clauses are: one call less for each."""
+    if len(node.path) > 1:
+        read = _path(node.path)
+
+        def member(profile: Mapping[str, Any], context: RuleContext) -> Any:
+            value = read(profile, context)
+            return None if value is None else compare(value, constant)
+
+        return member
+    (name,) = node.path
+
+    def attribute(profile: Mapping[str, Any], _context: RuleContext) -> Any:
+        value = profile.get(name)
+        return None if value is None else compare(value, constant)
+
+    return attribute
 
 
 def _all(node: All) -> Closure:

@@ -24,7 +24,7 @@ DUCKDB: Mapping[str, str] = {
     "timestamp": "TIMESTAMP",
     "list": "[{0}]",
     "utc": "",
-    "literal_date": "DATE {0}",
+    "literal_date": "CAST({0} AS DATE)",
     "literal_timestamp": "TIMESTAMP {0}",
     "known_number": "NULLIF({0}, 'nan'::DOUBLE)",
     "to_number": "CAST({0} AS DOUBLE)",

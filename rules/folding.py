@@ -22,7 +22,7 @@ def _table(function: str) -> dict[int, str]:
     """What DuckDB makes of every character that changes: Python's own ``lower`` follows another edition of
     Unicode, and looks at neighbours (a final sigma)."""
     query = f"""
-        SELECT i, {function}(chr(i::INTEGER)) AS changed FROM range(128, 1114112) AS r(i)
+        SELECT i, {function}(chr(i::INTEGER)) AS changed FROM range(1, 1114112) AS r(i)
         WHERE i NOT BETWEEN 55296 AND 57343 AND changed <> chr(i::INTEGER)
     """  # noqa: S608 `function` is one of two constants
     with duckdb.connect() as database:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 
 from mailwright.errors import DataError, did_you_mean
@@ -47,7 +48,14 @@ def evaluate_rules(
     """
     if not rules or not profiles.num_rows:
         return pa.table({name: pa.array([], pa.bool_()) for name in rules}) if rules else profiles.select([])
-    return _Query(profiles, now, interactions).run({name: rule.tree for name, rule in rules.items()})
+    return evaluate_trees({name: rule.tree for name, rule in rules.items()}, profiles, now, interactions)
+
+
+def evaluate_trees(
+    trees: Mapping[str, Node], profiles: pa.Table, now: datetime, interactions: pa.Table | None
+) -> pa.Table:
+    """The values of checked expressions of any kind, a column each; instants come without their zone, UTC."""
+    return _Query(profiles, now, interactions).run(trees)
 
 
 class _Query:
@@ -56,6 +64,8 @@ class _Query:
     def __init__(self, profiles: pa.Table, now: datetime, interactions: pa.Table | None) -> None:
         self._now = now
         self._tables: dict[str, pa.Table | None] = {"p": profiles, "i": interactions}
+        self._codes: dict[str, int] = {}
+        """Event → the number that the query gives it, because numbers are compared faster than names."""
         self._columns: dict[tuple[str, str], tuple[str, pa.ChunkedArray]] = {}
         self._writer = Writer(
             dialect="duckdb",
@@ -64,14 +74,14 @@ class _Query:
             segment=lambda name: f"COALESCE({self._column('p', SEGMENT + name, Kind('boolean'))}, FALSE)",
             profile_id="p.profile_id",
             at="i.at",
-            event="i.event",
+            event=lambda name: f"i.code = {self._codes.setdefault(name, len(self._codes))}",
             cutoff=self._cutoff,
             aggregate=lambda column: f"e.{column}",
         )
 
     def _cutoff(self, window: Interval) -> str:
-        begin = (-window).shift(self._now) or datetime(1, 1, 1, tzinfo=UTC)
-        return constant("duckdb", begin, Kind("timestamp"))
+        begin = (-window).shift(self._now)
+        return "TIMESTAMP '-infinity'" if begin is None else constant("duckdb", begin, Kind("timestamp"))
 
     def _attribute(self, node: Attr) -> str:
         side = "i" if node.of_event else "p"
@@ -111,21 +121,22 @@ class _Query:
 
     def run(self, trees: Mapping[str, Node]) -> pa.Table:
         written = [self._writer.write(tree) for tree in trees.values()]
-        selected = ", ".join(f"CAST({text} AS BOOLEAN) AS r{n}" for n, text in enumerate(written))
+        selected = ", ".join(f"{text} AS r{n}" for n, text in enumerate(written))
         profiles = self._table("p", ("profile_id", Kind("string")))
-        profiles = profiles.append_column("n", pa.array(range(profiles.num_rows), pa.int64()))
+        query = f"SELECT n, {selected} FROM p"  # noqa: S608 all names and literals are quoted above
+        if self._writer.aggregates:
+            query = f"WITH e AS ({self._aggregation()}) {query} LEFT JOIN e ON p.profile_id = e.profile_id"
         with _database() as database:
-            database.register("p", profiles)
-            query = f"SELECT n, {selected} FROM p"  # noqa: S608 all names and literals are quoted above
+            database.register("p", profiles.append_column("n", pa.array(np.arange(profiles.num_rows))))
             if self._writer.aggregates:
                 database.register("i", self._events())
-                query = (
-                    f"WITH e AS ({self._aggregation()}) {query} LEFT JOIN e ON p.profile_id = e.profile_id"
-                )
             try:
-                result = database.sql(query + " ORDER BY n").to_arrow_table()
+                result = database.sql(query).to_arrow_table()
             except duckdb.Error as error:
                 raise DataError(f"the rules could not be evaluated over the frame: {error}") from error
+        found = result["n"].to_numpy()
+        if np.any(found[1:] < found[:-1]):  # a join may deliver rows in another order
+            result = result.take(pa.array(np.argsort(found)))
         return result.drop_columns(["n"]).rename_columns(list(trees))
 
     def _events(self) -> pa.Table:
@@ -136,8 +147,9 @@ class _Query:
 
     def _aggregation(self) -> str:
         columns = ", ".join(f"{text} AS {alias}" for text, alias in self._writer.aggregates.items())
-        names = ", ".join(quote("duckdb", name) for name in sorted(self._writer.names))
-        return f"SELECT profile_id, {columns} FROM i WHERE i.event IN ({names}) GROUP BY profile_id"  # noqa: S608
+        codes = "".join(f" WHEN {quote('duckdb', name)} THEN {code}" for name, code in self._codes.items())
+        coded = f"SELECT *, CASE event{codes} END AS code FROM i WHERE i.at <= {self._writer.now}"  # noqa: S608
+        return f"SELECT profile_id, {columns} FROM ({coded}) AS i WHERE code IS NOT NULL GROUP BY 1"  # noqa: S608
 
 
 def _database() -> duckdb.DuckDBPyConnection:

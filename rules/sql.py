@@ -44,7 +44,8 @@ nested arithmetic cannot grow without bound."""
 class Writer:
     """Writes nodes as SQL of one dialect; the callables say where names are found.
 
-    ``aggregates`` collects the aggregates over events that were met: SQL → its column.
+    ``aggregates`` collects the aggregates over events that were met: SQL → its column. They count on rows of
+    the future being left out.
     """
 
     dialect: str
@@ -54,13 +55,11 @@ class Writer:
     profile_id: str
     at: str
     """The column of an event's instant."""
-    event: str
-    """The column of an event's name."""
+    event: Callable[[str], str]
+    """The test of an event's name."""
     cutoff: Callable[[Interval], str]
     aggregate: Callable[[str], str]
     aggregates: dict[str, str] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
-    """Events that the aggregates count."""
 
     def write(self, node: Node) -> str:
         """``node`` as an SQL expression that can stand anywhere."""
@@ -190,8 +189,7 @@ _ZONES = "{zones}"
 
 
 def _events(writer: Writer, node: Events) -> str:
-    writer.names.add(node.event)
-    where = [f"{writer.event} = {quote(writer.dialect, node.event)}", f"{writer.at} <= {writer.now}"]
+    where = [writer.event(node.event)]
     if node.window is not None:
         where.append(f"{writer.at} > {writer.cutoff(node.window)}")
     if node.where is not None:

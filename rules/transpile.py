@@ -13,7 +13,7 @@ from mailwright.errors import Location, RuleError, UsageError, did_you_mean
 from rules.dialects import DIALECTS, phrase, quote
 from rules.kind import TIMESTAMP
 from rules.sql import Writer, constant
-from rules.tree import Attr, Call, Node, walk
+from rules.tree import Attr, Call, Events, Node, walk
 
 
 def rule_query(
@@ -31,10 +31,11 @@ def rule_query(
     query = f"SELECT p.profile_id FROM {profiles} AS p"  # noqa: S608 the names are checked above
     if writer.aggregates:
         columns = ", ".join(f"{text} AS {alias}" for text, alias in writer.aggregates.items())
-        events = ", ".join(quote(dialect, event) for event in sorted(writer.names))
+        names = {node.event for node in walk(tree) if isinstance(node, Events)}
+        events = ", ".join(quote(dialect, name) for name in sorted(names))
         query = (
             f"WITH e AS (SELECT i.profile_id, {columns} FROM {interactions} AS i"  # noqa: S608
-            f" WHERE i.event IN ({events}) GROUP BY i.profile_id) {query}"
+            f" WHERE i.event IN ({events}) AND i.at <= {writer.now} GROUP BY i.profile_id) {query}"
             " LEFT JOIN e ON e.profile_id = p.profile_id"
         )
     try:
@@ -56,7 +57,7 @@ def _writer(dialect: str, now: datetime | None) -> Writer:
         segment=lambda name: f"COALESCE(p.{_name(dialect, f'segment:{name}')}, FALSE)",
         profile_id="p.profile_id",
         at="i.at",
-        event="i.event",
+        event=lambda name: f"i.event = {quote(dialect, name)}",
         cutoff=lambda window: writer.shift(clock, -window),
         aggregate=lambda column: f"e.{column}",
     )
@@ -81,85 +82,15 @@ def _name(dialect: str, name: str) -> str:
 
 
 _RESERVED = frozenset(
-    [
-        "all",
-        "and",
-        "any",
-        "array",
-        "as",
-        "asc",
-        "at",
-        "between",
-        "by",
-        "case",
-        "cast",
-        "check",
-        "column",
-        "create",
-        "cross",
-        "current",
-        "date",
-        "default",
-        "delete",
-        "desc",
-        "distinct",
-        "else",
-        "end",
-        "except",
-        "exists",
-        "false",
-        "for",
-        "from",
-        "full",
-        "grant",
-        "group",
-        "having",
-        "in",
-        "inner",
-        "insert",
-        "intersect",
-        "interval",
-        "into",
-        "is",
-        "join",
-        "left",
-        "like",
-        "limit",
-        "not",
-        "null",
-        "of",
-        "on",
-        "or",
-        "order",
-        "outer",
-        "primary",
-        "qualify",
-        "references",
-        "right",
-        "row",
-        "rows",
-        "select",
-        "set",
-        "some",
-        "start",
-        "table",
-        "tag",
-        "then",
-        "time",
-        "timestamp",
-        "to",
-        "true",
-        "union",
-        "unique",
-        "update",
-        "user",
-        "using",
-        "values",
-        "when",
-        "where",
-        "window",
-        "with",
-    ]
+    word
+    for line in (
+        "all and any array as asc at between by case cast check column create cross current date default",
+        "delete desc distinct else end except exists false for from full grant group having in inner insert",
+        "intersect interval into is join left like limit not null of on or order outer primary qualify",
+        "references right row rows select set some start table tag then time timestamp to true union unique",
+        "update user using values when where window with",
+    )
+    for word in line.split()
 )
 
 

@@ -40,7 +40,8 @@ POSTGRES: Mapping[str, str] = {
     "member": "({0}).{name}",
     "text_order": '{0} COLLATE "C"',
     "bucket": "CAST(CAST(CAST('x' || SUBSTRING(ENCODE("
-    "SHA256(CONVERT_TO({salt} || CHR(31) || {id}, 'UTF8')), 'hex'), 1, 14) AS BIT(56)) AS BIGINT) / 8 AS DOUBLE PRECISION) / 9007199254740992e0",
+    "SHA256(CONVERT_TO({salt} || CHR(31) || {id}, 'UTF8')), 'hex'), 1, 14) AS BIT(56)) AS BIGINT) / 8"
+    " AS DOUBLE PRECISION) / 9007199254740992e0",
     "sum number": "SUM(CASE WHEN {where} THEN CAST({0} * 1e6 AS BIGINT) END)",
 }
 
@@ -95,7 +96,8 @@ SNOWFLAKE: Mapping[str, str] = {
     "add_seconds": "DATEADD(SECOND, {1}, {0})",
     "member": "GET({0}, {1})",
     "bucket": "CAST(FLOOR("
-    "TO_NUMBER(SUBSTRING(SHA2({salt} || CHR(31) || {id}, 256), 1, 14), 'XXXXXXXXXXXXXX') / 8) AS DOUBLE) / 9007199254740992e0",
+    "TO_NUMBER(SUBSTRING(SHA2({salt} || CHR(31) || {id}, 256), 1, 14), 'XXXXXXXXXXXXXX') / 8)"
+    " AS DOUBLE) / 9007199254740992e0",
     "sum number": "SUM(CASE WHEN {where} THEN CAST({0} * 1e6 AS DECIMAL(38, 0)) END)",
     "total number": "(CAST(COALESCE({0}, 0) AS DOUBLE) / 1e6)",
 }
@@ -123,7 +125,8 @@ BIGQUERY: Mapping[str, str] = {
     "member": "{0}.{name}",
     "like_escape": "",
     "bucket": "CAST(CAST(CONCAT('0x', "
-    "SUBSTR(TO_HEX(SHA256(CONCAT({salt}, CHR(31), {id}))), 1, 14)) AS INT64) >> 3 AS FLOAT64) / 9007199254740992e0",
+    "SUBSTR(TO_HEX(SHA256(CONCAT({salt}, CHR(31), {id}))), 1, 14)) AS INT64) >> 3"
+    " AS FLOAT64) / 9007199254740992e0",
     "sum number": "SUM(CASE WHEN {where} THEN CAST({0} * 1e6 AS INT64) END)",
     "total number": "(CAST(COALESCE({0}, 0) AS FLOAT64) / 1e6)",
     "total integer": "COALESCE({0}, 0)",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from datetime import UTC, date, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 
 from mailwright.model.schema import ADDED, PURCHASED, VIEWED, Attribute
 from tests.rules.schema import ATTRIBUTES, EVENT, NOW
+
+EXAMPLES = int(os.environ.get("MAILWRIGHT_EXAMPLES", "50"))
+"""How hard the proofs look; set the variable to look harder."""
 
 WORDS = ("", " ", "a", "A", "golf", "Golf ", "Åse", "ÅSE", "İ", "ΣΑΣ", "ς", "ß", "ẞ", "é", "e\u0301", "🤦🏼‍♂️")
 WORDS += ("%", "_", "a_b", "50%", "O'Hara", "back\\slash", "line\nbreak", "NULL", "nan", "#!", "日本語")

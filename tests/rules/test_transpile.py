@@ -1,4 +1,4 @@
-"""A rule in a warehouse's dialect: it parses there, joins its aggregates, and PostgreSQL gives the same answer."""
+"""A rule in a warehouse's dialect parses there, joins its aggregates, and means the same in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from sqlglot import exp
 from mailwright.errors import RuleError, UsageError
 from rules import DIALECTS, compile_rule, evaluate_rules
 from rules.rule import checked
-from tests.rules.generate import Rules, frames, interactions
+from tests.rules.generate import EXAMPLES, Rules, frames, interactions
 from tests.rules.schema import AT, CATALOG, NOW
 
 TYPICAL = (
@@ -121,7 +121,7 @@ def _plain(value: Any) -> Any:
 
 def _load(connection: sa.Connection, name: str, table: pa.Table) -> None:
     rows = orjson.dumps(_plain(table.to_pylist())).decode()
-    insert = f"INSERT INTO {name} SELECT * FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json))"
+    insert = f"INSERT INTO {name} SELECT * FROM json_populate_recordset(NULL::{name}, CAST(:rows AS json))"  # noqa: S608
     connection.execute(sa.text(f"TRUNCATE {name}"))
     connection.execute(sa.text(insert), {"rows": rows})
 
@@ -129,7 +129,7 @@ def _load(connection: sa.Connection, name: str, table: pa.Table) -> None:
 ON_POSTGRES = st.lists(Rules(zones=False, folding=False).condition(2), min_size=8, max_size=12)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=EXAMPLES // 6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts=ON_POSTGRES, frame=frames(), events=interactions())
 def test_postgresql_gives_the_same_profiles(
     postgres: Any, texts: list[str], frame: pa.Table, events: pa.Table
