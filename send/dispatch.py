@@ -74,9 +74,10 @@ class Dispatcher:
                 slots = self._pace.slots(
                     self._policy.concurrency - len(self._under_way) - len(self._results), time.monotonic()
                 )
+                claimed = time.monotonic()
                 claim = await self._turn(0 if self.abandoned.is_set() or self.stopped else slots, flush)
                 for call in claim.calls:
-                    self._start(call)
+                    self._start(call, claimed)
                 if self._under_way:
                     await self._some_done()
                 elif not self._results and not await self._rest(flush):
@@ -123,7 +124,7 @@ class Dispatcher:
                 now=now,
             )
         with self._outbox.db.write() as connection:
-            settle(connection, results, now)
+            settle(connection, results, self._claimer.owner, now)
             return (
                 self._claimer.claim(connection, slots, flush=flush, now=now) if slots > 0 else Claim([], [])
             )
@@ -151,14 +152,19 @@ class Dispatcher:
 
     # ── the calls ──
 
-    def _start(self, call: Call) -> None:
+    def _start(self, call: Call, claimed: float) -> None:
         self.idle.clear()
         self._pace.started(1, time.monotonic())
-        task = asyncio.create_task(self._make(call))
+        task = asyncio.create_task(self._make(call, claimed))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def _make(self, call: Call) -> None:
+    async def _make(self, call: Call, claimed: float) -> None:
+        if time.monotonic() - claimed > self._policy.call_timeout_s / 4:
+            # This process stood still: before long the lease is another's, so the call does not leave.
+            waiting = Result(call, "waiting", detail="claimed and not sent", retry_at=self._outbox.clock())
+            self._results.append(waiting)
+            return
         self.tally.calls += 1
         self.tally.bytes += len(call.payload.content)
         try:

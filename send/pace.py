@@ -9,7 +9,8 @@ from send.policy import DeliveryPolicy
 
 @dataclass(slots=True)
 class Pace:
-    """A token bucket whose rate halves when the ESP throttles and grows back by a tenth a second.
+    """A token bucket whose rate halves when the ESP throttles, at most once a second, and grows back by half
+    a second.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
@@ -23,6 +24,7 @@ class Pace:
     last_taken: float | None = None
     _tokens: float = 1.0
     _refilled: float | None = None
+    _throttled: float = float("-inf")
     _started: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -50,9 +52,11 @@ class Pace:
 
     def not_taken(self, now: float, *, after_s: float | None, throttled: bool) -> None:
         self.failures += 1
-        if throttled:
+        if throttled and now - self._throttled > 1.0:
+            self._throttled = now
             recent = [at for at in self._started if at > now - 1.0]
-            self.rate = max(1.0, min(self.rate or 1e9, len(recent)) / 2)
+            measured = len(recent) / max(0.05, now - min(recent, default=now))
+            self.rate = max(2.0, min(self.rate or 1e9, measured) / 2)
             self._tokens = min(self._tokens, 0.0)
         if after_s is not None:
             self.blocked_until = max(self.blocked_until, now + after_s)
@@ -73,7 +77,7 @@ class Pace:
         elapsed = 0.0 if self._refilled is None else now - self._refilled
         self._refilled = now
         ceiling = self.policy.max_per_s
-        grown = self.rate * (1 + 0.1 * elapsed) if self.failures == 0 else self.rate
+        grown = self.rate * 1.5 ** min(elapsed, 60.0) if self.failures == 0 else self.rate
         if ceiling is None and grown > 10_000:
             self.rate = None
             return 1e9

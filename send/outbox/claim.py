@@ -377,7 +377,7 @@ class Claimer:
         )
 
     def _lease(self, now: float) -> float:
-        return now + self.policy.call_timeout_s + 30
+        return now + self.policy.call_timeout_s * 1.5
 
 
 def _held() -> sa.ColumnElement[bool]:

@@ -35,8 +35,10 @@ class Result:
     """Whether the ESP may have taken it all the same."""
 
 
-def settle(connection: sa.Connection, results: Sequence[Result], now: float) -> None:
-    """Writes the results. A webhook that was quicker is not overwritten."""
+def settle(connection: sa.Connection, results: Sequence[Result], owner: str, now: float) -> None:
+    """Writes the results. A webhook that was quicker is not overwritten; of a call that another worker has
+    taken over, because its lease ran out, only what the ESP has taken is news."""
+    results = _fenced(connection, results, owner)
     for result in results:
         if result.state == "waiting":
             _wait(connection, result)
@@ -51,6 +53,19 @@ def settle(connection: sa.Connection, results: Sequence[Result], now: float) -> 
             [{"c": r.call.call_id, "s": "unknown" if r.state == "unknown" else "done"} for r in done],
         )
         _write_receipts(connection, [row for r in done for row in receipts_of(r)], now)
+
+
+def _fenced(connection: sa.Connection, results: Sequence[Result], owner: str) -> list[Result]:
+    if not results:
+        return []
+    mine = set(
+        connection.execute(
+            sa.select(calls.c.call_id).where(
+                calls.c.call_id.in_([r.call.call_id for r in results]), calls.c.owner == owner
+            )
+        ).scalars()
+    )
+    return [r for r in results if r.call.call_id in mine or r.state == "done"]
 
 
 def _wait(connection: sa.Connection, result: Result) -> None:
