@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from render.compiled import CompiledBlock, CompiledCampaign, CompiledSlot
 from render.formats import locale_chain
 from render.program import variant_id
-from rules import Rule, evaluate_rules
+from rules import evaluate_rules
 
 Mask = npt.NDArray[np.bool_]
 MAX_CANDIDATES = 62
@@ -42,7 +42,7 @@ def choose_blocks(
         f"{slot.name}/{index}/{number}": rule
         for slot in compiled.compiled_slots.values()
         for index, block in enumerate(slot.blocks)
-        for number, rule in enumerate(_rules(block))
+        for number, rule in enumerate(block.rules)
     }
     truth = evaluate_rules(rules, frame, now=now, interactions=interactions) if rules else pa.table({})
     columns: dict[str, pa.Array] = {}
@@ -65,13 +65,9 @@ def eligible(
         return np.zeros(frame.num_rows, dtype=bool)
     if block.spec.locale:
         rows &= _in_locale(block, compiled, frame)
-    for number, _ in enumerate(_rules(block)):
+    for number, _ in enumerate(block.rules):
         rows &= pc.fill_null(truth[f"{key}/{number}"], False).to_numpy().astype(bool)
     return rows
-
-
-def _rules(block: CompiledBlock) -> tuple[Rule, ...]:
-    return (*block.needs, *([block.when] if block.when is not None else []))
 
 
 def _choose(

@@ -54,6 +54,11 @@ class CompiledBlock:
     function: str
 
     @property
+    def rules(self) -> tuple[Rule, ...]:
+        """All that must hold of a profile who gets it."""
+        return (*self.needs, *([self.when] if self.when is not None else []))
+
+    @property
     def needs_nothing(self) -> bool:
         """Whether everyone may get it, at any time."""
         dated = self.starts is not None or self.ends is not None
@@ -105,6 +110,8 @@ class CompiledCampaign:
     places: tuple[Location, ...]
     """Where each segment stands."""
     strings: Mapping[str, Strings]
+    assets: Mapping[str, str]
+    """Local picture → published link, of those that templates name."""
     warnings: tuple[str, ...]
     stats: CompileStats
     source: Any = field(repr=False, default=None)

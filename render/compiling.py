@@ -14,6 +14,7 @@ from jinja2 import TemplateSyntaxError, nodes
 from mailwright.errors import Location, RenderError, TemplateError
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.identity import fingerprint
+from mailwright.model.schema import PROFILE_ATTRIBUTES
 from mailwright.model.workspace import WorkspaceSpec
 from render import cache as disk
 from render.assemble import Assembly, Slot, assemble
@@ -22,8 +23,10 @@ from render.compiled import Code, CompiledBlock, CompiledCampaign, CompiledSlot
 from render.constants import INNER, Constants, fold
 from render.expressions import RefusedError
 from render.formats import zone
+from render.known import known_when_holds
 from render.library import Block, Library
-from render.names import item_fields, visible_names
+from render.missing import find_gaps
+from render.names import certain_names, item_fields, visible_names
 from render.placing import Placed, place
 from render.plaintext import plain_stream
 from render.restoring import OPEN, SHUT, Restored, check, check_balance, expression, restore, stream
@@ -40,6 +43,10 @@ class _Names:
     """What the code of a campaign may name."""
 
     known: frozenset[str]
+    attributes: frozenset[str]
+    """Those that the workspace declares; what is computed (features) may be missing with a warning only."""
+    certain: frozenset[str]
+    """Those that are never missing."""
     fields: frozenset[str]
     asset: Callable[[str], str]
 
@@ -63,13 +70,23 @@ def compile_campaign(
     MJML and the inliner run once, or not at all when ``cache`` holds their result for the same input.
     Raises TemplateError, RuleError or ConfigError with file, line and the fix.
     """
+    assets: dict[str, str] = {}
+    asset = _noting(asset, assets)
     constants = Constants(settings.brand, {"name": name, "values": campaign.values}, asset)
     assembly = assemble(library.template(campaign.template, at=at("template")), library)
     if not assembly.segments:
         raise TemplateError("the template is empty", at=at("template"))
     segments = fold(assembly.segments, constants)
-    names = _Names(visible_names(catalog), item_fields(settings), asset)
-    _check_code(segments, assembly, names)
+    names = _Names(
+        known=visible_names(catalog),
+        attributes=frozenset({**PROFILE_ATTRIBUTES, **settings.profile}),
+        certain=certain_names(catalog.attributes),
+        fields=item_fields(settings),
+        asset=asset,
+    )
+    functions = {name: f"block_{index}" for index, name in enumerate(_block_names(assembly))}
+    slots, warnings = _slots(assembly, catalog, settings, functions)
+    warnings += _check_code(segments, slots, names)
     placed = place(segments)
     inlined, stats = disk.fired(placed, settings.inliner, cache, _toolchain(), segments)
     found = stream(inlined, placed)
@@ -79,7 +96,6 @@ def compile_campaign(
     check_balance(
         html, segments, {block.name: slot.tag for slot in assembly.slots.values() for block in slot.blocks}
     )
-    functions = {block: f"block_{index}" for index, block in enumerate(html.blocks)}
     defaults = {block.name: block.spec.defaults for slot in assembly.slots.values() for block in slot.blocks}
     lines = {
         "subject": _line(campaign.subject, at("subject")),
@@ -92,7 +108,6 @@ def compile_campaign(
         "text": _code(text, functions, defaults, names.module("text")),
         "line": _line_code(lines, constants, names, len(segments)),
     }
-    slots, warnings = _slots(assembly, catalog, settings, functions)
     reads = frozenset().union(*(module.names for _, module in codes.values()))
     print_ = fingerprint(
         FORMAT,
@@ -103,6 +118,7 @@ def compile_campaign(
         [[segment.kind, segment.text] for segment in segments],
         [block.spec.model_dump(mode="json") for slot in assembly.slots.values() for block in slot.blocks],
         dict(library.strings),
+        assets,
         [codes["html"][0].source, codes["text"][0].source, codes["line"][0].source],
     )
     return CompiledCampaign(
@@ -118,6 +134,7 @@ def compile_campaign(
         names=frozenset(name for name in reads if not name.startswith("@")),
         places=tuple(segment.at for segment in [*segments, *line_segments]),
         strings=library.strings,
+        assets=assets,
         warnings=tuple(warnings),
         stats=stats,
         source=(placed.jinja, tuple((segment.kind, segment.text) for segment in segments)),
@@ -125,40 +142,85 @@ def compile_campaign(
     )
 
 
+def _noting(asset: Callable[[str], str], found: dict[str, str]) -> Callable[[str], str]:
+    """``asset``, which writes down what it gave."""
+
+    def noted(path: str) -> str:
+        found[path] = asset(path)
+        return found[path]
+
+    return noted
+
+
 def _toolchain() -> list[str]:
     return [f"{tool} {version(tool)}" for tool in _TOOLS]
 
 
-def _check_code(segments: Sequence[Segment], assembly: Assembly, names: _Names) -> None:
-    """Compile the code alone, one line a segment, so that an error leads to its file and line."""
+def _block_names(assembly: Assembly) -> list[str]:
+    return [block.name for slot in assembly.slots.values() for block in slot.blocks]
+
+
+def _check_code(segments: Sequence[Segment], slots: Mapping[str, CompiledSlot], names: _Names) -> list[str]:
+    """Compile the code alone, one line a segment, so that an error leads to its file and line.
+
+    Gives warnings for members of items and objects that may be missing where they are shown.
+    """
+    blocks = {block.name: block for slot in slots.values() for block in slot.blocks}
+    warnings: list[str] = []
+    for name, lines in _by_part(segments).items():
+        block = blocks.get(name)
+        sure = names.certain
+        if block is not None:
+            sure |= frozenset(block.spec.defaults)
+            sure = sure.union(*map(known_when_holds, block.rules))
+        warnings += _check_lines(lines, segments, names, sure, block.spec.defaults if block else {})
+    return warnings
+
+
+def _check_lines(
+    lines: Sequence[str], at: Sequence[Segment], names: _Names, sure: frozenset[str], defaults: dict[str, Any]
+) -> list[str]:
+    try:
+        body = parse("\n".join(lines))
+        write_part(names.module("html", record=True), "check", body, defaults)
+    except RefusedError as error:
+        raise at[max(0, error.line - 1)].error(error.what, fix=error.fix) from error
+    except TemplateSyntaxError as error:
+        place = at[min(len(at), error.lineno) - 1]
+        raise place.error(f"this is not Jinja: {error.message}") from error
+    except RecursionError as error:
+        raise at[0].error("this is nested too deeply", fix="use partials and blocks") from error
+    warnings = []
+    for gap in find_gaps(body, attributes=names.attributes, sure=sure):
+        segment = at[gap.line - 1]
+        fix = f'write | fallback("…"), put {{% if {gap.path} %}} around it, or add it to the block\'s needs'
+        if gap.attribute:
+            raise segment.error(f"{gap.path} may be missing here", fix=fix)
+        warnings.append(f"{segment.at}: {gap.path} may be missing here; the block then fails\n  fix: {fix}")
+    return warnings
+
+
+def _by_part(segments: Sequence[Segment]) -> dict[str, list[str]]:
+    """The code of the template ('') and of each block; in each, line n + 1 is segment n."""
     parts: dict[str, list[str]] = {"": []}
     current = ""
     for number, segment in enumerate(segments):
-        if segment.kind == "mark":
-            word, _, block = segment.text.partition(":")
-            if word == "block":
-                current = block
-                parts[current] = [""] * number
-            elif word == "endblock":
-                parts[""] += [""] * (number - len(parts[""]))
-                current = ""
-            parts[current].append("")
-        elif segment.kind == "expr":
-            parts[current].append(expression(segment.text.replace("\n", " "), "_html", number))
-        elif segment.kind == "tag":
-            parts[current].append(f"{OPEN}% {segment.text.replace(chr(10), ' ')} %{SHUT}")
-        else:
-            parts[current].append("")
-    defaults = {block.name: block.spec.defaults for slot in assembly.slots.values() for block in slot.blocks}
-    for name, lines in parts.items():
-        try:
-            body = parse("\n".join(lines))
-            write_part(names.module("html"), "check", body, defaults.get(name))
-        except RefusedError as error:
-            raise segments[max(0, error.line - 1)].error(error.what, fix=error.fix) from error
-        except TemplateSyntaxError as error:
-            at = segments[min(len(segments), error.lineno) - 1]
-            raise at.error(f"this is not Jinja: {error.message}") from error
+        word, _, name = segment.text.partition(":") if segment.kind == "mark" else ("", "", "")
+        if word == "block":
+            current = name
+        lines = parts.setdefault(current, [])
+        lines += [""] * (number - len(lines))
+        lines.append(_code_line(segment, number))
+        if word == "endblock":
+            current = ""
+    return parts
+
+
+def _code_line(segment: Segment, number: int) -> str:
+    text = segment.text.replace("\n", " ")
+    if segment.kind == "expr":
+        return expression(text, "_html", number)
+    return f"{OPEN}% {text} %{SHUT}" if segment.kind == "tag" else ""
 
 
 def parse(text: str) -> list[nodes.Node]:
@@ -196,8 +258,11 @@ def _line_code(
     module = names.module("line")
     number = first
     for name, segments in lines.items():
+        folded = fold(segments, constants)
+        checked = [_code_line(segment, index) for index, segment in enumerate(folded)]
+        _check_lines(checked, folded, names, names.certain - {name}, {})
         text = ""
-        for segment in fold(segments, constants):
+        for segment in folded:
             if segment.kind in ("data", "const"):
                 text += segment.text
             elif segment.kind == "tag":
@@ -205,12 +270,7 @@ def _line_code(
             else:
                 text += expression(segment.text, "_html", number)
             number += 1
-        try:
-            write_part(module, name, parse(text))
-        except RefusedError as error:
-            raise segments[0].error(error.what, fix=error.fix) from error
-        except TemplateSyntaxError as error:
-            raise segments[0].error(f"this is not Jinja: {error.message}") from error
+        write_part(module, name, parse(text))
     return _finished(module), module
 
 

@@ -26,6 +26,7 @@ _ATTRIBUTE = re.compile(r"\s*([a-zA-Z_:@][\w:.-]*)(\s*=\s*)?")
 _CLOSE = re.compile(r"\s*(/?>)")
 _MIDDLES = ("else", "elif")
 _STRUCTURAL = re.compile(r":(?:first|last|nth|only)-|:empty|[^\s,(]\s*[+~]\s*[.#\w\[]|\[[^\]]*[\^$*|]=")
+_LINKS = frozenset(["a", "mj-button", "mj-navbar-link", "mj-social-element"])
 LOCALE = -1
 """The number of the expression ``locale``, which gives the mail its language when <mjml> names none."""
 NAMES = {"if": "endif", "for": "endfor", "with": "endwith"}
@@ -218,6 +219,8 @@ class _Walk:
         parent = self.stack[-1].name if self.stack else ""
         if not name.startswith("mj") and not self._holds_text():
             raise self.error(f"<{name}> cannot stand in <{parent}>", fix="put it into <mj-text> or <mj-raw>")
+        if name == "a" and any(element.name in _LINKS for element in self.stack):
+            raise self.error("a link inside a link", fix="close the first, or leave the inner one out")
         if len(self.stack) > 100:
             raise self.error("more than 100 elements within each other", fix="nest less deeply")
 

@@ -3,46 +3,61 @@
 from __future__ import annotations
 
 import re
-from html import unescape
 
 from lxml import etree
 
+from render.kiln import promote
 from render.placing import TOKEN_LENGTH, Placed, Token
 from render.restoring import Stream
 
-_BLOCKS = {
-    "div",
-    "p",
-    "table",
-    "tr",
-    "td",
-    "th",
-    "h1",
-    "h2",
-    "h3",
-    "h4",
-    "h5",
-    "h6",
-    "ul",
-    "ol",
-    "blockquote",
-}
-_SKIPPED = {"head", "style", "title", "script"}
+PARAGRAPH, LINE = "\x1d", "\x1e"
+"""Stand for an empty line and a new line until the text is whole: which of several that meet counts is known
+only when it is known what stands between them."""
+
+_BLOCKS = frozenset(
+    ["div", "p", "table", "tr", "td", "th", "ul", "ol", "hr", "blockquote", "center", "section"]
+)
+_HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
+_SKIPPED = frozenset(["head", "style", "title", "script"])
 _SPACES = re.compile(r"[ \t\r\n\xa0]+")
 _INVISIBLE = re.compile(r"display\s*:\s*none")
+_FOLDS = (
+    (" " + PARAGRAPH, PARAGRAPH),
+    (PARAGRAPH + " ", PARAGRAPH),
+    (" " + LINE, LINE),
+    (LINE + " ", LINE),
+    (LINE + PARAGRAPH, PARAGRAPH),
+    (PARAGRAPH + LINE, PARAGRAPH),
+    (PARAGRAPH + PARAGRAPH, PARAGRAPH),
+    ("  ", " "),
+)
+
+
+def settle(text: str) -> str:
+    """Text with its marks turned into line breaks: where several meet the strongest counts."""
+    before = ""
+    while before != text:
+        before = text
+        for pattern, instead in _FOLDS:
+            if pattern in text:
+                text = text.replace(pattern, instead)
+    return text.replace(PARAGRAPH, "\n\n").replace(LINE, "\n").strip() + "\n"
 
 
 def plain_stream(html: str, placed: Placed) -> Stream:
     """Text and tokens in reading order: paragraphs apart, a link as ``words (address)``, a picture as alt."""
-    from render.kiln import promote
-
     root = etree.fromstring(promote(html, placed.prefix), etree.HTMLParser())
     walk = _Walk(placed)
     if root is not None:
         walk.element(root)
-    while walk.found and isinstance(walk.found[-1], str) and not walk.found[-1].strip():
-        walk.found.pop()
-    return [*walk.found, "\n"]
+    return walk.found
+
+
+def plain_text(html: str) -> str:
+    """The text part of a finished mail."""
+    return settle(
+        "".join(part for part in plain_stream(html, Placed(prefix="\x02")) if isinstance(part, str))
+    )
 
 
 class _Walk:
@@ -50,61 +65,36 @@ class _Walk:
         self.placed = placed
         self.pattern = re.compile(f"({placed.prefix}[a-z]{{{TOKEN_LENGTH}}})")
         self.found: Stream = []
-        self.breaks = 0
-        self.space = False
-        self.started = True
+
+    def put(self, item: str | Token) -> None:
+        """Add a piece; a mark beside a mark is settled now, to keep the text short."""
+        last = self.found[-1] if self.found else ""
+        if isinstance(item, str) and isinstance(last, str):
+            if item == last and item in (PARAGRAPH, LINE, " "):
+                return
+            if item == " " and last in (PARAGRAPH, LINE):
+                return
+        self.found.append(item)
 
     def text(self, text: str) -> None:
         for index, part in enumerate(self.pattern.split(text)):
             if index % 2:
-                self.leaf(self.placed.tokens[part])
+                self.put(self.placed.tokens[part])
             elif part:
-                shown = _SPACES.sub(" ", part)
-                self.space = self.space or shown.startswith(" ")
-                if shown.strip():
-                    self._gap()
-                    self.found.append(shown.strip())
-                    self.space = shown.endswith(" ")
-
-    def leaf(self, token: Token) -> None:
-        if token.kind in ("control", "mark"):
-            if self.space and not self.breaks and self.started:
-                self.found.append(" ")
-                self.space = False
-            self.found.append(token)
-        else:
-            self._gap()
-            self.found.append(token)
-
-    def _gap(self) -> None:
-        """White space before what comes next."""
-        if self.breaks:
-            self.found.append("\n" * self.breaks if self.started else "")
-        elif self.space and self.started:
-            self.found.append(" ")
-        self.breaks, self.space, self.started = 0, False, True
-
-    def line(self, count: int) -> None:
-        self.breaks, self.space = max(self.breaks, count), False
+                self.put(_SPACES.sub(" ", part))
 
     def element(self, node: etree._Element) -> None:
         if node.tag is etree.Comment:
-            for name in self.pattern.findall(node.text or ""):
-                token = self.placed.tokens[name]
-                if (node.text or "").strip() == name or token.kind in ("control", "mark"):
-                    self.leaf(token)
+            self._comment(node.text or "")
             return
         tag = str(node.tag).lower()
         if tag in _SKIPPED or _INVISIBLE.search(node.get("style") or ""):
             return
-        if tag in _BLOCKS:
-            self.line(2)
-        elif tag in ("br", "li"):
-            self.line(1)
+        block = tag in _BLOCKS or tag in _HEADINGS
+        if block or tag in ("br", "li"):
+            self.put(PARAGRAPH if block else LINE)
         if tag == "li":
-            self.text("- ")
-        if tag == "hr":
-            self.line(2)
+            self.put("- ")
         if tag == "img" and (node.get("alt") or "").strip():
             self.text(node.get("alt") or "")
         before = len(self.found)
@@ -114,19 +104,25 @@ class _Walk:
             self.text(child.tail or "")
         if tag == "a":
             self._address(node.get("href") or "", self.found[before:])
-        if tag in _BLOCKS:
-            self.line(2)
+        if block:
+            self.put(PARAGRAPH)
+
+    def _comment(self, text: str) -> None:
+        """A comment that is a token, or that holds the tags which MJML put into a conditional comment."""
+        for name in self.pattern.findall(text):
+            token = self.placed.tokens[name]
+            if text.strip() == name or token.kind in ("control", "mark"):
+                self.put(token)
 
     def _address(self, href: str, words: Stream) -> None:
-        if (
-            not href
-            or href.startswith("#")
-            or "".join(w for w in words if isinstance(w, str)).strip() == href
-        ):
+        shown = "".join(word for word in words if isinstance(word, str)).strip()
+        constant = not any(isinstance(word, Token) for word in words)
+        if not href or href.startswith("#") or (constant and shown == href.removeprefix("mailto:")):
             return
-        self._gap() if not words else self.found.append(" ")
-        self.found.append("(")
+        if not constant or shown.strip(PARAGRAPH + LINE + " "):
+            self.put(" ")
+        self.put("(")
         for index, part in enumerate(self.pattern.split(href)):
-            self.found.append(self.placed.tokens[part] if index % 2 else unescape(part))
-        self.found.append(")")
-        self.started, self.space = True, False
+            if part:
+                self.put(self.placed.tokens[part] if index % 2 else part)
+        self.put(")")

@@ -17,6 +17,7 @@ from render.constants import BUILTINS, COMPUTE
 from render.context import RenderContext
 from render.formats import dates, decimal, known_locale, money, percent, translator
 from render.language import MAX_STEPS, AbortError, LimitError, MissingValueError, UnsafeValueError, is_missing
+from render.plaintext import settle
 from render.rows import Row
 
 CARDS = 16_384
@@ -176,8 +177,7 @@ class Program:
     def text(self, row: Row, mail: Mail) -> str:
         """The plain text part, with the blocks that the HTML part ended up with."""
         row["@mail"] = mail
-        text = "".join(self._text(row, [], [], [MAX_STEPS], set()))
-        return text.strip() + "\n"
+        return settle("".join(self._text(row, [], [], [MAX_STEPS], set())))
 
     def _one_line(self, write: Callable[..., list[str]], row: Row, uses: list[Any], what: str) -> str:
         return escapes.one_line("".join(write(row, [], uses, [MAX_STEPS], set())), what)

@@ -12,7 +12,7 @@ import pytest
 from render import choose_blocks, explain_row, render_frame
 from tests.render.kit import NOW, chosen, compiled, context, frame, mjml, only, recommended, render, text
 
-VIP = "---\nslot: hero\nwhen: segment('vip')\npriority: 10\n---\n" + text("Dear {{ first_name }}, our best")
+VIP = "---\nslot: hero\nwhen: segment('vip')\npriority: 10\n---\n" + text("Dear {{ colour }}, our best")
 PLAIN = "---\nslot: hero\n---\n" + text("Hello {{ first_name | fallback('there') }}")
 GRID = "---\nslot: picks\nneeds: [len(recommendations) >= 2]\n---\n" + (
     "<mj-section><mj-column>{% for item in recommendations %}{% card item %}{% endfor %}"
@@ -31,7 +31,7 @@ TEMPLATE = mjml(
 
 def test_each_profile_gets_the_best_block_it_may_have(tmp_path: Path) -> None:
     campaign = compiled(tmp_path, TEMPLATE, BLOCKS)
-    vip, other = render(campaign, {"segment:vip": True, "first_name": "Ada"}, {"first_name": None})
+    vip, other = render(campaign, {"segment:vip": True, "colour": "Ada"}, {"first_name": None})
     assert b"Dear Ada, our best" in vip["html"]
     assert b"Hello there" in other["html"]
     assert (vip["variant"], other["variant"]) == ("hero=vip;picks=-", "hero=plain;picks=-")
@@ -39,7 +39,7 @@ def test_each_profile_gets_the_best_block_it_may_have(tmp_path: Path) -> None:
 
 def test_a_block_that_fails_falls_to_the_next_and_the_trace_says_why(tmp_path: Path) -> None:
     campaign = compiled(tmp_path, TEMPLATE, BLOCKS)
-    (mail,) = render(campaign, {"segment:vip": True, "first_name": None})
+    (mail,) = render(campaign, {"segment:vip": True, "colour": None})
     assert b"Hello there" in mail["html"]
     assert b"our best" not in mail["html"]
     slot, block, why = orjson.loads(mail["trace"])["failed"][0]
@@ -87,8 +87,8 @@ def test_subject_preheader_and_headers(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["Ada\r\nBcc: x@example.com", "Ada\u2028x", "a\x00b"])
 def test_a_line_break_never_enters_a_subject(tmp_path: Path, name: str) -> None:
-    campaign = compiled(tmp_path, TEMPLATE, BLOCKS, campaign={"subject": "{{ first_name }}"})
-    (mail,) = render(campaign, {"first_name": name})
+    campaign = compiled(tmp_path, TEMPLATE, BLOCKS, campaign={"subject": "{{ colour }}"})
+    (mail,) = render(campaign, {"colour": name})
     assert (mail["status"], mail["reason"]) == ("skipped", "render_failed")
     assert "line break" in mail["detail"]
 
