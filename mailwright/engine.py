@@ -25,6 +25,7 @@ from mailwright.model.campaign import CampaignSpec
 from mailwright.model.identity import fingerprint
 from mailwright.model.links import LinkSigner
 from mailwright.model.yamltext import Located
+from mailwright.models import shelf, tuned_spec
 from mailwright.progress import Progress, Stages
 from mailwright.recipients import Admission, admit
 from mailwright.workspace import Assets, Workspace
@@ -33,6 +34,7 @@ from recommend import Model, Recommendations, load_model, recommend_items, save_
 from render import (
     Choices,
     CompiledCampaign,
+    Library,
     RenderContext,
     choose_blocks,
     compile_campaign,
@@ -180,14 +182,16 @@ def trained_model(
     seed: int,
     progress: Progress | None = None,
 ) -> Model:
-    """The recommendation model of these data, this day and this seed: the one kept, or trained now.
+    """The model that ``mailwright train`` put in place; without one, that of these data, day and seed.
 
-    Which model it is follows from the inputs alone, so it never matters which command came first.
+    The latter is trained when it is first asked for, and follows from the inputs alone.
     """
+    if any(version.in_place for version in shelf(workspace).versions()):
+        return shelf(workspace).current()
     spec = workspace.spec.recommend
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     key = fingerprint(audience.fingerprint, spec.model_dump(mode="json"), seed, midnight.isoformat())
-    folder = workspace.state / "models" / key
+    folder = workspace.state / "models" / "of-data" / key
     if folder.is_dir():
         with suppress(ModelError):  # damaged: made anew below
             return load_model(folder)
@@ -210,7 +214,7 @@ def recommend(
         audience.profiles,
         audience.interactions,
         audience.items,
-        request.workspace.spec.recommend,
+        tuned_spec(request.workspace.spec.recommend, model),
         n=request.spec.recommendations.n,
         now=request.now,
         segments=segmentation.columns,
@@ -218,13 +222,16 @@ def recommend(
     )
 
 
-def compile_mail(request: Request, assets: Assets) -> CompiledCampaign:
-    """The campaign's template with all its blocks, through MJML and inlining once per version."""
+def compile_mail(request: Request, assets: Assets, library: Library | None = None) -> CompiledCampaign:
+    """The campaign's template with all its blocks, through MJML and inlining once per version.
+
+    ``library`` stands in for the shipped one with the workspace's over it.
+    """
     workspace = request.workspace
     return compile_campaign(
         request.campaign,
         request.spec,
-        library=load_library(SHIPPED, workspace.root),
+        library=library or load_library(SHIPPED, workspace.root),
         settings=workspace.spec,
         catalog=block_catalog(workspace),
         asset=assets.link,

@@ -190,6 +190,8 @@ def report(plan: Plan, rendering: Rendering, sent: int, seconds: dict[str, float
         "rendered": rendering.rendered,
         "skipped": dict(skipped),
         "sent": sent,
+        "data": plan.source.audience.report.as_dict()["sources"],
+        "rejects_file": str(plan.source.audience.report.rejects_file or ""),
         "variants": len(plan.choices.variants),
         "segments": dict(plan.segmentation.sizes),
         "recommendation_sources": dict(rendering.sources.most_common()),

@@ -1,0 +1,68 @@
+"""``mailwright verify``: the proof that compiling changed nothing."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from mailwright.cli.console import (
+    CampaignArgument,
+    JsonOption,
+    NowOption,
+    OccasionOption,
+    SeedOption,
+    Session,
+    StrictOption,
+    WorkspaceOption,
+    make_request,
+)
+from mailwright.engine import plan
+from mailwright.workspace import open_workspace
+from render.verify import verify
+
+
+def register(app: typer.Typer) -> None:
+    app.command("verify")(verify_campaign)
+
+
+def verify_campaign(
+    campaign: CampaignArgument,
+    sample: Annotated[int, typer.Option("--sample", min=1, help="Profiles to compare.")] = 50,
+    workspace: WorkspaceOption = Path(),
+    now: NowOption = None,
+    seed: SeedOption = None,
+    occasion: OccasionOption = None,
+    strict: StrictOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Compare the compiled mails with those of the slow way (Jinja, MJML, inlining for each profile)."""
+    with Session(json) as session:
+        space = open_workspace(workspace)
+        made = plan(
+            make_request(space, campaign, now=now, seed=seed, occasion=occasion, strict=strict),
+            session.stages,
+        )
+        with session.stages("verify") as progress:
+            found = verify(
+                made.compiled,
+                made.context,
+                made.recipients,
+                sample=sample,
+                seed=made.request.seed,
+                progress=progress,
+            )
+
+        def show(console: Console) -> None:
+            verdict = "all equal" if found.equal else f"{len(found.differences)} DIFFERENT"
+            console.print(f"{found.mails} mails of {found.variants} variants: {verdict}")
+            for one in found.differences:
+                console.print(f"{escape(one.profile_id)} {one.part}: {escape(one.what)}")
+
+        session.finish(asdict(found) | {"equal": found.equal}, show)
+    if not found.equal:
+        raise typer.Exit(1)

@@ -1,0 +1,93 @@
+"""Which recommendation model a workspace uses, and how a new one comes into its place.
+
+Without a word from anybody the model follows from the data, the day and the seed (``engine.trained_model``).
+``mailwright train`` makes a candidate, judges it on what happened after a cut, and puts it in place only when
+it is no worse than the one there; from then on that model is used until the next one, or until a rollback.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from audience import Audience
+from mailwright.errors import DataError
+from mailwright.model.workspace import RecommendSpec
+from mailwright.progress import Stages
+from mailwright.workspace import Workspace
+from recommend import Evaluation, Model, ModelVersions, evaluate, train, tune
+from recommend.evaluation import Verdict
+from recommend.tuning import BLEND_SPACE, MODEL_SPACE, with_parameters
+
+TUNED = frozenset({*MODEL_SPACE, *BLEND_SPACE})
+"""The parameters that a search may change."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A newly trained model, how it was judged, and whether it is in place now.
+
+    ``evaluation`` and ``verdict`` are None, and ``unjudged`` says why, when the data could not judge it.
+    """
+
+    name: str
+    model: Model
+    evaluation: Evaluation | None
+    verdict: Verdict | None
+    promoted: bool
+    unjudged: str = ""
+
+
+def shelf(workspace: Workspace) -> ModelVersions:
+    """The models that ``mailwright train`` made of this workspace."""
+    return ModelVersions(workspace.state / "models")
+
+
+def tuned_spec(spec: RecommendSpec, model: Model) -> RecommendSpec:
+    """The workspace's settings with what a search found for this model."""
+    found: dict[str, Any] = model.info.tuning or {}
+    return with_parameters(spec, {name: value for name, value in found.items() if name in TUNED})
+
+
+def train_candidate(
+    workspace: Workspace,
+    audience: Audience,
+    segments: pa.Table,
+    stages: Stages,
+    *,
+    now: datetime,
+    seed: int,
+    search: bool = False,
+    force: bool = False,
+) -> Candidate:
+    """Train, judge and, when it may be, promote. ``search`` tunes first; ``force`` promotes regardless."""
+    spec = workspace.spec.recommend
+    data = (audience.profiles, audience.interactions, audience.items)
+    tuning = None
+    if search:
+        with stages("tune") as progress:
+            found = tune(*data, spec, now=now, seed=seed, progress=progress)
+            spec, tuning = found.spec, found.summary()
+    with stages("train") as progress:
+        model = train(*data[1:], spec, now=now, seed=seed, tuning=tuning, progress=progress)
+    versions = shelf(workspace)
+    with stages("evaluate") as progress:
+        try:
+            judged = evaluate(*data, spec, now=now, seed=seed, segments=segments, progress=progress)
+        except DataError as error:
+            name = versions.add(model)
+            versions.promote(name)
+            return Candidate(name, model, None, None, True, error.what)
+        in_place = None
+        if any(version.in_place for version in versions.versions()):
+            theirs = tuned_spec(workspace.spec.recommend, versions.current())
+            in_place = judged if theirs == spec else evaluate(*data, theirs, now=now, seed=seed)
+        verdict = judged.verdict(in_place, seed=seed)
+    name = versions.add(model, judged)
+    promoted = verdict.promote or force
+    if promoted:
+        versions.promote(name)
+    return Candidate(name, model, judged, verdict, promoted)
