@@ -7,42 +7,71 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
-from recommend.arrays import F64, I64
+from recommend.arrays import F64, I64, Mask
 from recommend.context import Context
 from recommend.ratings import Pairs
 
 LOOK_BACK = 20
 """How many of a profile's strongest items are considered as causes."""
 
+BLOCK = 256
+"""Rows worked on at a time."""
+ITSELF = 1e9
+"""Likeness of an item to itself: it is its own best reason."""
+
 Alike = Callable[[I64, I64], F64]
-"""Similarity of items, int64[k] and int64[k] → float64[k]."""
+"""Similarity of items: of the history int64[rows, h], recommended int64[rows, k] → float64[rows, k, h]."""
 
 
 def find_causes(pairs: Pairs, rows: I64, items: I64, alike: Alike, least: float) -> I64:
     """For each item (int64[rows, k], -1: none) the history item that speaks most for it, as a code.
 
-    The code is ``4 · item + (2 if it is the item itself) + (1 if it was bought)``, or -1 where no item of
-    the history is at least ``least`` alike.
+    The code is ``4 · item + (2 if it is the item itself) + (1 if it was bought)``, or -1 where no item of the
+    history is at least ``least`` alike.
     """
     causes = np.full(items.shape, -1, np.int64)
-    for at, row in enumerate(rows):
-        entries = pairs.of(int(row))
-        met, strength = pairs.item[entries], pairs.strength[entries]
-        strongest = np.argsort(-strength, kind="stable")[:LOOK_BACK]
-        wanted = np.flatnonzero(items[at] >= 0)
-        if not len(strongest) or not len(wanted):
+    for at in range(0, len(rows), BLOCK):
+        some = slice(at, at + BLOCK)
+        entry, there = _strongest(pairs, rows[some])
+        if not entry.shape[1]:
             continue
-        met, strength, bought = met[strongest], strength[strongest], pairs.bought[entries][strongest]
-        itself = met[None, :] == items[at, wanted][:, None]
-        likeness = alike(np.tile(met, len(wanted)), np.repeat(items[at, wanted], len(met))).reshape(
-            itself.shape
-        )
-        likeness[itself] = np.inf
-        best = np.argmax(np.where(likeness >= least, likeness * strength, -np.inf), axis=1)
-        row = np.arange(len(wanted))
-        code = 4 * met[best] + 2 * itself[row, best] + bought[best]
-        causes[at, wanted] = np.where(likeness[row, best] >= least, code, -1)
+        met, wanted = pairs.item[entry], items[some]
+        itself = met[:, None, :] == wanted[:, :, None]
+        likeness = np.where(itself, ITSELF, alike(met, np.maximum(wanted, 0)))
+        fit = (likeness >= least) & there[:, None, :] & (wanted >= 0)[:, :, None]
+        best = np.argmax(np.where(fit, likeness * pairs.strength[entry][:, None, :], -np.inf), axis=2)
+        line = np.arange(len(wanted))[:, None]
+        code = 4 * met[line, best] + pairs.bought[entry][line, best]
+        code += 2 * np.take_along_axis(itself, best[:, :, None], axis=2)[:, :, 0]
+        found = np.take_along_axis(fit, best[:, :, None], axis=2)[:, :, 0]
+        causes[some] = np.where(found, code, -1)
     return causes
+
+
+def in_pairs(flat: Callable[[I64, I64], F64]) -> Alike:
+    """A similarity of item to item, pair by pair, for whole blocks."""
+
+    def alike(met: I64, wanted: I64) -> F64:
+        shape = (len(met), wanted.shape[1], met.shape[1])
+        left, right = np.broadcast_to(met[:, None, :], shape), np.broadcast_to(wanted[:, :, None], shape)
+        return flat(left.ravel(), right.ravel()).reshape(shape)
+
+    return alike
+
+
+def _strongest(pairs: Pairs, rows: I64) -> tuple[I64, Mask]:
+    """Entries of each row's strongest pairs, int64[rows, h], and which of them there are."""
+    count = pairs.count[rows]
+    line = np.repeat(np.arange(len(rows)), count)
+    entry = np.repeat(pairs.start[rows] - np.cumsum(count) + count, count) + np.arange(len(line))
+    order = np.lexsort((-pairs.strength[entry], line))
+    rank = np.arange(len(line)) - np.repeat(np.cumsum(count) - count, count)
+    kept = rank < LOOK_BACK
+    width = int(min(count.max(initial=0), LOOK_BACK))
+    found, there = np.zeros((len(rows), width), np.int64), np.zeros((len(rows), width), bool)
+    found[line[kept], rank[kept]] = entry[order][kept]
+    there[line[kept], rank[kept]] = True
+    return found, there
 
 
 def tell_cause(context: Context, code: int, otherwise: str) -> str:

@@ -1,7 +1,7 @@
 """The n largest of each row of a block, exactly, without sorting or copying the block.
 
-Two levels: of each group of columns the maximum, then the n groups with the largest maxima, which together
-hold the n largest cells; only these are compared. Half the time of one ``argpartition`` over the whole row.
+Two levels: the maximum of each group of columns, then the n groups with the largest maxima, which together
+hold the n largest cells; only these are compared. A third of the time of one ``argpartition`` over the row.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import numpy as np
 
 from recommend.arrays import F32, I64
 
-GROUP = 64
-"""Columns to a group; 32 to 128 measured alike."""
+GROUP = 8
+"""Columns to a group; 8 to 32 measured alike."""
 
 
 def largest(block: F32, n: int) -> I64:
@@ -20,19 +20,21 @@ def largest(block: F32, n: int) -> I64:
     Which of several equal cells are taken depends on the row alone, not on the block around it.
     """
     rows, width = block.shape
-    groups = -(-width // GROUP)
-    if groups <= 2 * n or n >= width:
+    groups = width // GROUP
+    if groups <= 2 * n:
         return _partition(block, n)
-    whole = width // GROUP * GROUP
-    maxima = np.full((rows, groups), -np.inf, np.float32)
-    block[:, :whole].reshape(rows, -1, GROUP).max(axis=2, out=maxima[:, : whole // GROUP])
+    # Group g is the columns g, g + groups, g + 2 · groups …: so its maximum is one vector operation after the
+    # other over neighbouring groups. What is left over, fewer than GROUP columns, is compared as it is.
+    whole = groups * GROUP
+    maxima = block[:, :groups].copy()
+    for at in range(groups, whole, groups):
+        np.maximum(maxima, block[:, at : at + groups], out=maxima)
+    leading = _partition(maxima, n)
+    columns = (leading[:, :, None] + groups * np.arange(GROUP)).reshape(rows, -1)
     if whole < width:
-        maxima[:, -1] = block[:, whole:].max(axis=1)
-    leading = np.sort(_partition(maxima, n), axis=1)
-    columns = (leading[:, :, None] * GROUP + np.arange(GROUP)).reshape(rows, -1)
-    cells = np.take_along_axis(block, np.minimum(columns, width - 1), axis=1)
-    if whole < width:
-        cells[columns >= width] = -np.inf
+        rest = np.broadcast_to(np.arange(whole, width), (rows, width - whole))
+        columns = np.concatenate([columns, rest], axis=1)
+    cells = block[np.arange(rows)[:, None], columns]
     return np.take_along_axis(columns, _partition(cells, n), axis=1)
 
 

@@ -11,7 +11,7 @@ from scipy import sparse
 
 from recommend.arrays import F64, I64, Mask
 from recommend.context import Context
-from recommend.history import find_causes
+from recommend.history import find_causes, in_pairs
 from recommend.tiers import Scored
 
 LEAST = 2
@@ -46,7 +46,7 @@ class BoughtTogether:
             found: F64 = np.asarray(self._together[left, right]).ravel()
             return found
 
-        return find_causes(self._seeds, rows, items, alike, 0.0)
+        return find_causes(self._seeds, rows, items, in_pairs(alike), 0.0)
 
     def reason(self, code: int) -> str:
         return f"often bought with {self._context.catalogue.titles[code // 4]}"

@@ -6,7 +6,7 @@ import numpy as np
 
 from recommend.arrays import I64, Mask
 from recommend.context import Context
-from recommend.history import find_causes
+from recommend.history import find_causes, in_pairs
 from recommend.likeness import Likeness
 from recommend.tiers import Scored
 
@@ -33,7 +33,7 @@ class Similar:
         return Scored(block, lambda columns: np.take_along_axis(scores, columns, axis=1))
 
     def because(self, rows: I64, items: I64) -> I64:
-        return find_causes(self._seeds, rows, items, self._likeness.alike, 0.0)
+        return find_causes(self._seeds, rows, items, in_pairs(self._likeness.alike), 0.0)
 
     def reason(self, code: int) -> str:
         return f"similar to {self._context.catalogue.titles[code // 4]}"

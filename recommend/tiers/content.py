@@ -10,7 +10,7 @@ import numpy as np
 from mailwright.model.recommendation import Source
 from recommend.arrays import I64, Mask
 from recommend.context import Context
-from recommend.history import find_causes, tell_cause
+from recommend.history import find_causes, in_pairs, tell_cause
 from recommend.likeness import Likeness
 from recommend.tiers import Scored
 
@@ -40,7 +40,7 @@ class Content:
         return Scored(block, lambda columns: np.take_along_axis(scores, columns, axis=1))
 
     def because(self, rows: I64, items: I64) -> I64:
-        return find_causes(self._context.pairs, rows, items, self._likeness.alike, ALIKE)
+        return find_causes(self._context.pairs, rows, items, in_pairs(self._likeness.alike), ALIKE)
 
     def reason(self, code: int) -> str:
         return tell_cause(self._context, code, "like what you have looked at")
