@@ -148,4 +148,3 @@ def test_the_other_mails_are_whole_too(shop, campaign):
     assert rendering.rendered > 20
     assert not rendering.skipped
     assert not rendering.with_local_pictures
-

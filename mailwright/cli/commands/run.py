@@ -151,7 +151,8 @@ def summary(data: dict[str, Any]) -> Group:
     ):
         figures.add_row(name.replace("_", " "), shown(data[name]) or "–")
     rejected = {name: sum(one["rejected"].values()) for name, one in data["data"].items()}
-    figures.add_row("rows rejected", shown(rejected) + f"\nlisted in {data['rejects_file']}")
+    if any(rejected.values()):
+        figures.add_row("rows rejected", shown(rejected) + f"\nlisted in {escape(data['rejects_file'])}")
     figures.add_row("largest mail", f"{data['largest']['bytes'] / 1024:,.1f} KB of HTML")
     for gate in data["gates"]:
         figures.add_row("gate", shown(str(Gate(**gate))))
