@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 
 from send.policy import DeliveryPolicy
 
+_FLOOR_PER_S = 10.0
+"""No throttling makes us slower than this; a platform that wants more says so with Retry-After."""
+
 
 @dataclass(slots=True)
 class Pace:
-    """A token bucket whose rate halves when the ESP throttles, at most once a second, and grows back by half
-    a second.
+    """A token bucket whose rate halves when the ESP throttles, at most once a second, and doubles
+    again each second.
 
     Times are seconds of one monotonic clock, given by the caller.
     """
@@ -56,7 +59,7 @@ class Pace:
             self._throttled = now
             recent = [at for at in self._started if at > now - 1.0]
             measured = len(recent) / max(0.05, now - min(recent, default=now))
-            self.rate = max(2.0, min(self.rate or 1e9, measured) / 2)
+            self.rate = max(_FLOOR_PER_S, min(self.rate or 1e9, measured) / 2)
             self._tokens = min(self._tokens, 0.0)
         if after_s is not None:
             self.blocked_until = max(self.blocked_until, now + after_s)
@@ -77,7 +80,7 @@ class Pace:
         elapsed = 0.0 if self._refilled is None else now - self._refilled
         self._refilled = now
         ceiling = self.policy.max_per_s
-        grown = self.rate * 1.5 ** min(elapsed, 60.0) if self.failures == 0 else self.rate
+        grown = self.rate * 2.0 ** min(elapsed, 60.0) if self.failures == 0 else self.rate
         if ceiling is None and grown > 10_000:
             self.rate = None
             return 1e9

@@ -268,6 +268,8 @@ class Claimer:
             if (why := listed.get(row.address_hash)) is not None:
                 unsubscribed = why == SkipReason.UNSUBSCRIBED
                 reasons[row.message_id] = SkipReason.UNSUBSCRIBED if unsubscribed else SkipReason.SUPPRESSED
+            elif (row.profile_id, "*") in unwanted:
+                reasons[row.message_id] = SkipReason.UNSUBSCRIBED
             elif (row.profile_id, row.purpose) in unwanted:
                 reasons[row.message_id] = SkipReason.NO_CONSENT
             elif row.profile_id in capped:
@@ -275,12 +277,10 @@ class Claimer:
         return reasons
 
     def _unwanted(self, connection: sa.Connection, rows: list[sa.Row[Any]]) -> set[tuple[str, str]]:
-        asked = {row.profile_id for row in rows if row.purpose}
-        if not asked:
-            return set()
         found = connection.execute(
             sa.select(preferences.c.profile_id, preferences.c.purpose).where(
-                preferences.c.profile_id.in_(asked), preferences.c.wanted.is_(False)
+                preferences.c.profile_id.in_({row.profile_id for row in rows}),
+                preferences.c.wanted.is_(False),
             )
         ).all()
         return {(row.profile_id, row.purpose) for row in found}

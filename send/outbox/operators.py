@@ -91,6 +91,12 @@ class Operators:
         with self._db.read() as connection:
             return [Row(**row._mapping) for row in connection.execute(query)]
 
+    def claimed_at(self, message_id: str) -> float | None:
+        """When the message was last claimed for sending, in Unix seconds; None: never, or not known."""
+        query = sa.select(messages.c.claimed_at).where(messages.c.message_id == message_id)
+        with self._db.read() as connection:
+            return connection.execute(query).scalar_one_or_none()
+
     def retry(
         self, message_ids: Sequence[str] = (), *, campaign: str | None = None, status: Status = Status.UNKNOWN
     ) -> int:

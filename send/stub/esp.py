@@ -117,9 +117,8 @@ class StubEsp:
         self._ask("DELETE", "mails")
 
     def reset_connections(self) -> None:
-        """Cuts every open connection (only in a thread)."""
-        if self._loop is not None and self._wire is not None:
-            self._loop.call_soon_threadsafe(self._wire.reset_all)
+        """Cuts every open connection, as a crash of the platform's front would."""
+        self._ask("POST", "cut")
 
     def tell(
         self,
@@ -153,7 +152,9 @@ class StubEsp:
 
     async def _serve(self, ready: threading.Event, failure: list[OSError]) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self._wire = Wire(Stage(self._mailbox, self._faults).answer)
+        stage = Stage(self._mailbox, self._faults)
+        self._wire = Wire(stage.answer)
+        stage.cut = self._wire.reset_all
         try:
             server, port = await self._wire.serve(self._port)
         except OSError as error:

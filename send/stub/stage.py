@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import importlib
 import pkgutil
 import re
 import time
+from collections.abc import Callable
 from dataclasses import asdict, replace
 
 import orjson
@@ -33,6 +35,8 @@ class Stage:
     def __init__(self, mailbox: Mailbox, faults: FaultPlan) -> None:
         self.mailbox, self.faults = mailbox, faults
         self.plays = load_plays()
+        self.cut: Callable[[], None] = lambda: None
+        """Resets every open connection."""
         self._desks = {name: Desk() for name in self.plays}
 
     async def answer(self, ask: Ask) -> Outcome:
@@ -81,6 +85,9 @@ class Stage:
                 return Reply(200, counts)
             case "POST", "faults":
                 self.faults.add(Fault(**orjson.loads(ask.body)))
+                return Reply(200, {})
+            case "POST", "cut":
+                asyncio.get_running_loop().call_later(0.005, self.cut)
                 return Reply(200, {})
             case "DELETE", "faults":
                 self.faults.clear()
