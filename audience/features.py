@@ -1,4 +1,4 @@
-"""Features: what a profile's interactions say about it, computed for the whole audience in one query.
+"""Features: what a profile's interactions say about it, computed for the whole audience in DuckDB.
 
 Every definition, with formula and unit, is in docs/audience.md; ``FEATURES`` declares them like attributes.
 Interactions after ``now`` do not exist. All sums run over whole numbers (millionths), so that the result
@@ -7,15 +7,18 @@ does not depend on the order in which threads add them up.
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from audience.arrow import arrow_schema, arrow_type, query
-from mailwright.model.schema import Attribute, Schema
+from audience.arrow import arrow_schema, query
+from audience.rfm import RfmCuts, rfm_cuts, rfm_scores
+from mailwright.model.schema import ADDED, PURCHASED, VIEWED, Attribute, Schema
 
 
 def _count(description: str) -> Attribute:
@@ -110,17 +113,8 @@ FEATURES: Schema = {
 """Attributes that every profile has beside the declared ones, all of them computed here."""
 
 
-@dataclass(frozen=True)
-class RfmCuts:
-    """The 20, 40, 60 and 80 % points of all buyers; a score is one more than the cuts that a value exceeds.
-
-    ``recency_s`` are seconds since the last order (fewer is better), ``frequency`` orders in 365 days,
-    ``monetary`` money spent in them. Kept with the audience, so that one profile is scored as among all.
-    """
-
-    recency_s: tuple[float, ...]
-    frequency: tuple[float, ...]
-    monetary: tuple[float, ...]
+_MOST_EVENTS, _MOST_PEOPLE = 500_000, 250_000
+"""Interactions and profiles worked on at a time: what bounds the memory, as no feature spans two profiles."""
 
 
 def add_features(
@@ -136,48 +130,89 @@ def add_features(
     Counts are 0 and lists empty for a profile without interactions; times and averages are NULL. With
     ``cuts`` RFM scores are measured against those instead of the profiles at hand.
     """
-    declared = [name for name in profiles.column_names if name not in FEATURES]
-    tables: dict[str, pa.Table] = {
-        "profiles": _slim_profiles(profiles),
-        "interactions": interactions.select(["profile_id", "item_id", "event", "at", "quantity", "amount"]),
-        "items": items.select(["item_id", "category"]),
-    }
-    given = asdict(cuts) if cuts else {"recency_s": (), "frequency": (), "monetary": ()}
-    params: dict[str, Any] = {"now": now, **{name: list(values) or None for name, values in given.items()}}
-    result = query(_FEATURES_SQL, params, **tables)
-    computed = [_column(result, name, FEATURES[name]) for name in FEATURES]
-    kept = profiles.select(declared)
-    for field, column in zip(arrow_schema(FEATURES), computed, strict=True):
-        kept = kept.append_column(field, column)
+    events, names = _numbered(profiles, interactions, items)
+    zones = _zones(profiles)
+    starts = np.searchsorted(events.column("position").to_numpy(), np.arange(profiles.num_rows + 1))
+    parts = [
+        query(
+            _SQL,
+            {"now": now},
+            people=pa.table({"position": pa.array(np.arange(low, high)), "timezone": zones[low:high]}),
+            events=events.slice(int(starts[low]), int(starts[high] - starts[low])),
+            names=names,
+        )
+        for low, high in _stretches(starts)
+    ]
+    result = pa.concat_tables(parts)
+    scores = rfm_scores(result, cuts or rfm_cuts(result, now=now), now=now)
+    kept = profiles.select([name for name in profiles.column_names if name not in FEATURES])
+    for field in arrow_schema(FEATURES):
+        column = scores[field.name] if field.name in scores else result.column(field.name)
+        kept = kept.append_column(field, column.cast(field.type))
     return kept
 
 
-def rfm_cuts(profiles: pa.Table, *, now: datetime) -> RfmCuts:
-    """The cuts of this audience, from the features that it already has."""
-    row = query(_CUTS_SQL, {"now": now}, profiles=profiles).to_pylist()[0]
-    return RfmCuts(*(tuple(row[name] or ()) for name in ("recency_s", "frequency", "monetary")))
+def _stretches(starts: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
+    """Runs of profiles (from, to) with few enough events each; at least one, for an audience of nobody."""
+    low, last = 0, len(starts) - 1
+    while True:
+        high = int(np.searchsorted(starts, starts[low] + _MOST_EVENTS, side="right")) - 1
+        high = min(max(high, low + 1), low + _MOST_PEOPLE, last)
+        yield low, high
+        if high >= last:
+            return
+        low = high
 
 
-_FEATURES_SQL = Path(__file__).with_name("features.sql").read_text(encoding="utf-8")
-_CUTS_SQL = """
-SELECT quantile_disc(epoch($now::TIMESTAMPTZ) - epoch(last_purchase_at), [0.2, 0.4, 0.6, 0.8]) AS recency_s,
-       quantile_disc(purchases_365d::DOUBLE, [0.2, 0.4, 0.6, 0.8]) AS frequency,
-       quantile_disc(spent_365d, [0.2, 0.4, 0.6, 0.8]) AS monetary
-FROM profiles WHERE purchases > 0
-"""
+def _numbered(profiles: pa.Table, interactions: pa.Table, items: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """The interactions of these profiles with numbers in place of ids, by position; and the items' names.
 
-
-def _slim_profiles(profiles: pa.Table) -> pa.Table:
-    """The two columns that features read, and the position that keeps the order."""
-    zones = (
-        profiles.column("timezone")
-        if "timezone" in profiles.column_names
-        else pa.nulls(profiles.num_rows, pa.string())
+    Numbers of items are in the order of their ids.
+    """
+    position = pc.index_in(interactions.column("profile_id"), value_set=_one(profiles.column("profile_id")))
+    item_ids = pc.unique(interactions.column("item_id")).drop_null()
+    item_ids = item_ids.take(pc.sort_indices(item_ids))
+    event = interactions.column("event").dictionary_encode().combine_chunks()
+    places = pc.index_in(item_ids, value_set=_one(items.column("item_id")))
+    names = pa.table(
+        {
+            "item": pa.array(np.arange(len(item_ids))),
+            "item_id": item_ids,
+            "category": _one(items.column("category")).take(places),
+        }
     )
-    return pa.table(
-        {"profile_id": profiles.column("profile_id"), "timezone": zones, "position": range(profiles.num_rows)}
-    )
+    columns = {
+        "position": position,
+        "item": pc.index_in(interactions.column("item_id"), value_set=item_ids),
+        "at": interactions.column("at"),
+        "quantity": interactions.column("quantity"),
+        "amount": interactions.column("amount"),
+    }
+    for name, kind in (
+        ("viewed", VIEWED),
+        ("added", ADDED),
+        ("bought", PURCHASED),
+        ("removed", "product_removed"),
+    ):
+        columns[name] = pc.equal(event, kind)
+    events = pa.table(columns)
+    if position.null_count:
+        events = events.filter(pc.is_valid(events.column("position")))
+    numbers = events.column("position").to_numpy()
+    if (numbers[1:] < numbers[:-1]).any():
+        events = events.take(pa.array(np.argsort(numbers, kind="stable")))
+    return events, names
 
 
-def _column(result: pa.Table, name: str, attribute: Attribute) -> pa.ChunkedArray:
-    return result.column(name).cast(arrow_type(attribute))
+def _zones(profiles: pa.Table) -> pa.Array:
+    if "timezone" not in profiles.column_names:
+        return pa.nulls(profiles.num_rows, pa.string())
+    return _one(profiles.column("timezone"))
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    whole = column.combine_chunks()
+    return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
+
+
+_SQL = Path(__file__).with_name("features.sql").read_text(encoding="utf-8")

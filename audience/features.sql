@@ -1,122 +1,111 @@
--- The one query behind FEATURES (features.py). Tables: profiles (profile_id, timezone, position), interactions,
--- items; parameters: $now and the RFM cuts. docs/audience.md explains every formula.
+-- The query behind the features (features.py), but for RFM scores. Tables: people (position, timezone), events
+-- (position, item, at, quantity, amount, viewed, added, bought, removed), names (item, item_id, category), where
+-- position and item are whole numbers that stand for ids. Parameter: $now. docs/audience.md has every formula.
 WITH
 known AS (
     SELECT *,
         -- A view says 1, a cart 3, an order 5; half as much after 30 days, of taste after 90. In millionths,
         -- for sums of whole numbers do not depend on the order of adding.
-        CAST(round(1e6 * says * pow(2.0, -age / 30)) AS HUGEINT) AS warmth,
-        CAST(round(1e6 * says * pow(2.0, -age / 90)) AS HUGEINT) AS taste,
-        CAST(round(1e4 * amount) AS HUGEINT) AS cents
+        CAST(round(1e6 * says * pow(2.0, -age / 30)) AS BIGINT) AS warmth,
+        CAST(round(1e6 * says * pow(2.0, -age / 90)) AS BIGINT) AS taste,
+        -- Beyond nine hundred million millions an amount is no money; it counts as unknown.
+        TRY_CAST(round(1e4 * amount) AS BIGINT) AS cents
     FROM (
-        SELECT profile_id, item_id, event, "at", quantity, amount,
+        SELECT * REPLACE (coalesce(quantity, 1) AS quantity),
             (epoch($now::TIMESTAMPTZ) - epoch("at")) / 86400.0 AS age,
-            CASE event WHEN 'product_viewed' THEN 1 WHEN 'product_added' THEN 3
-                WHEN 'order_completed' THEN 5 ELSE 0 END AS says
-        FROM interactions SEMI JOIN profiles USING (profile_id)
+            CASE WHEN viewed THEN 1 WHEN added THEN 3 WHEN bought THEN 5 ELSE 0 END AS says
+        FROM events
         WHERE "at" <= $now::TIMESTAMPTZ
     )
 ),
 counted AS (
-    SELECT profile_id,
-        sum(quantity) FILTER (event = 'order_completed') AS items_purchased,
-        count(*) FILTER (event = 'product_viewed') AS views,
-        count(*) FILTER (event = 'product_viewed' AND age < 2) AS views_48h,
-        count(*) FILTER (event = 'product_viewed' AND age < 30) AS views_30d,
-        count(*) FILTER (event = 'product_added' AND age < 2) AS added_48h,
-        count(*) FILTER (event = 'product_added' AND age < 30) AS added_30d,
+    SELECT position,
+        sum(quantity) FILTER (bought) AS items_purchased,
+        count(*) FILTER (viewed) AS views,
+        count(*) FILTER (viewed AND age < 2) AS views_48h,
+        count(*) FILTER (viewed AND age < 30) AS views_30d,
+        count(*) FILTER (added AND age < 2) AS added_48h,
+        count(*) FILTER (added AND age < 30) AS added_30d,
         min("at") AS first_seen_at, max("at") AS last_seen_at,
-        max("at") FILTER (event = 'product_viewed') AS last_viewed_at,
-        sum(cents) FILTER (event = 'order_completed') / 1e4 AS total_spent,
-        sum(cents) FILTER (event = 'order_completed' AND age < 365) / 1e4 AS spent_365d
-    FROM known GROUP BY profile_id
+        max("at") FILTER (viewed) AS last_viewed_at,
+        sum(cents) FILTER (bought) / 1e4 AS total_spent,
+        sum(cents) FILTER (bought AND age < 365) / 1e4 AS spent_365d
+    FROM known GROUP BY position
 ),
 -- An order has many lines and one time; three items put into the cart at once are one visit.
-moments AS (SELECT DISTINCT profile_id, event, "at", age, warmth FROM known),
+moments AS (SELECT DISTINCT position, "at", says, bought, age, warmth FROM known),
 ordered AS (
-    SELECT profile_id,
-        count(*) FILTER (event = 'order_completed') AS purchases,
-        count(*) FILTER (event = 'order_completed' AND age < 30) AS purchases_30d,
-        count(*) FILTER (event = 'order_completed' AND age < 90) AS purchases_90d,
-        count(*) FILTER (event = 'order_completed' AND age < 365) AS purchases_365d,
-        min("at") FILTER (event = 'order_completed') AS first_purchase_at,
-        max("at") FILTER (event = 'order_completed') AS last_purchase_at,
+    SELECT position,
+        count(*) FILTER (bought) AS purchases,
+        count(*) FILTER (bought AND age < 30) AS purchases_30d,
+        count(*) FILTER (bought AND age < 90) AS purchases_90d,
+        count(*) FILTER (bought AND age < 365) AS purchases_365d,
+        min("at") FILTER (bought) AS first_purchase_at,
+        max("at") FILTER (bought) AS last_purchase_at,
         1 - exp(-sum(warmth) / 1e7) AS engagement,
         -- 30 days ago everything older was worth twice what it is now.
         1 - exp(-2 * coalesce(sum(warmth) FILTER (age >= 30), 0) / 1e7) AS engagement_before
-    FROM moments GROUP BY profile_id
+    FROM moments GROUP BY position
 ),
 interest AS (
-    SELECT profile_id, category, sum(taste) AS weight
-    FROM known JOIN items USING (item_id)
+    SELECT position, category, sum(taste) AS weight
+    FROM known JOIN names USING (item)
     WHERE category IS NOT NULL GROUP BY ALL HAVING weight > 0
 ),
 ranked AS (
-    SELECT *, sum(weight) OVER (PARTITION BY profile_id) AS whole,
-        row_number() OVER (PARTITION BY profile_id ORDER BY weight DESC, category) AS place
+    SELECT *, sum(weight) OVER (PARTITION BY position) AS whole,
+        row_number() OVER (PARTITION BY position ORDER BY weight DESC, category) AS place
     FROM interest
 ),
 tastes AS (
-    SELECT profile_id, first(category ORDER BY place) AS favourite_category,
+    SELECT position, first(category ORDER BY place) AS favourite_category,
         list({'category': category, 'share': weight::DOUBLE / whole::DOUBLE} ORDER BY place) AS category_affinities
-    FROM ranked WHERE place <= 5 GROUP BY profile_id
+    FROM ranked WHERE place <= 5 GROUP BY position
 ),
-viewed AS (
-    SELECT profile_id, list(item_id ORDER BY "at" DESC, item_id)[:10] AS recently_viewed
+viewed_last AS (
+    SELECT position, list(item_id ORDER BY place) AS recently_viewed
     FROM (
-        SELECT profile_id, item_id, max("at") AS "at" FROM known
-        WHERE event = 'product_viewed' AND item_id IS NOT NULL GROUP BY ALL
-    )
-    GROUP BY profile_id
+        SELECT position, item, row_number() OVER (PARTITION BY position ORDER BY max("at") DESC, item) AS place
+        FROM known WHERE viewed AND item IS NOT NULL GROUP BY position, item
+    ) JOIN names USING (item)
+    WHERE place <= 10 GROUP BY position
 ),
 habits AS (
-    SELECT profile_id, first(hour ORDER BY times DESC, hour) AS preferred_hour
+    SELECT position, first(hour ORDER BY times DESC, hour) AS preferred_hour
     FROM (
-        SELECT profile_id, hour(timezone(coalesce(timezone, 'UTC'), "at")) AS hour, count(*) AS times
-        FROM moments JOIN profiles USING (profile_id) GROUP BY ALL
+        SELECT position, hour(timezone(coalesce(timezone, 'UTC'), "at")) AS hour, count(*) AS times
+        FROM moments JOIN people USING (position) GROUP BY ALL
     )
-    GROUP BY profile_id
+    GROUP BY position
 ),
 carts AS (
-    SELECT profile_id, max(added_at) AS cart_updated_at,
+    SELECT position, max(added_at) AS cart_updated_at,
         list({'item_id': item_id, 'quantity': quantity, 'added_at': added_at} ORDER BY added_at, item_id)
             AS cart_items
     FROM (
-        SELECT profile_id, item_id, sum(quantity) FILTER (event = 'product_added') AS quantity,
-            max("at") FILTER (event = 'product_added') AS added_at,
-            max("at") FILTER (event = 'product_removed') AS removed_at
-        FROM known LEFT JOIN ordered USING (profile_id)
-        WHERE item_id IS NOT NULL AND age < 14 AND event IN ('product_added', 'product_removed')
+        SELECT position, item,
+            least(sum(quantity) FILTER (added), 9223372036854775807)::BIGINT AS quantity,
+            max("at") FILTER (added) AS added_at,
+            max("at") FILTER (removed) AS removed_at
+        FROM known LEFT JOIN ordered USING (position)
+        WHERE item IS NOT NULL AND age < 14 AND (added OR removed)
             AND (last_purchase_at IS NULL OR "at" > last_purchase_at)
         GROUP BY ALL
-    )
+    ) JOIN names USING (item)
     WHERE added_at IS NOT NULL AND (removed_at IS NULL OR removed_at < added_at)
-    GROUP BY profile_id
+    GROUP BY position
 ),
 base AS (
     SELECT *, epoch($now::TIMESTAMPTZ) - epoch(last_purchase_at) AS recency_s,
         engagement - engagement_before AS velocity
-    FROM profiles LEFT JOIN counted USING (profile_id) LEFT JOIN ordered USING (profile_id)
-        LEFT JOIN tastes USING (profile_id) LEFT JOIN viewed USING (profile_id)
-        LEFT JOIN habits USING (profile_id) LEFT JOIN carts USING (profile_id)
-),
-cuts AS (
-    SELECT coalesce($recency_s::DOUBLE[], quantile_disc(recency_s, [0.2, 0.4, 0.6, 0.8])) AS r,
-        coalesce($frequency::DOUBLE[], quantile_disc(purchases_365d::DOUBLE, [0.2, 0.4, 0.6, 0.8])) AS f,
-        coalesce($monetary::DOUBLE[], quantile_disc(spent_365d, [0.2, 0.4, 0.6, 0.8])) AS m
-    FROM base WHERE purchases > 0
-),
-scored AS (
-    SELECT *,
-        CASE WHEN purchases > 0 THEN 5 - len(list_filter(r, lambda c: recency_s > c)) END AS rfm_recency,
-        CASE WHEN purchases > 0 THEN 1 + len(list_filter(f, lambda c: purchases_365d > c)) END AS rfm_frequency,
-        CASE WHEN purchases > 0 THEN 1 + len(list_filter(m, lambda c: spent_365d > c)) END AS rfm_monetary
-    FROM base CROSS JOIN cuts
+    FROM people LEFT JOIN counted USING (position) LEFT JOIN ordered USING (position)
+        LEFT JOIN tastes USING (position) LEFT JOIN viewed_last USING (position)
+        LEFT JOIN habits USING (position) LEFT JOIN carts USING (position)
 )
 SELECT
     coalesce(purchases, 0) AS purchases, coalesce(purchases_30d, 0) AS purchases_30d,
     coalesce(purchases_90d, 0) AS purchases_90d, coalesce(purchases_365d, 0) AS purchases_365d,
-    coalesce(items_purchased, 0) AS items_purchased,
+    least(coalesce(items_purchased, 0), 9223372036854775807)::BIGINT AS items_purchased,
     coalesce(views, 0) AS views, coalesce(views_48h, 0) AS views_48h, coalesce(views_30d, 0) AS views_30d,
     coalesce(added_48h, 0) AS added_48h, coalesce(added_30d, 0) AS added_30d,
     first_seen_at, last_seen_at, first_purchase_at, last_purchase_at, last_viewed_at,
@@ -128,8 +117,6 @@ SELECT
     coalesce(engagement, 0) AS engagement, coalesce(velocity, 0) AS engagement_velocity,
     CASE WHEN last_seen_at IS NULL THEN NULL WHEN velocity > 0.1 THEN 'rising'
         WHEN velocity < -0.1 THEN 'falling' ELSE 'steady' END AS trend,
-    rfm_recency, rfm_frequency, rfm_monetary,
-    rfm_recency::VARCHAR || rfm_frequency::VARCHAR || rfm_monetary::VARCHAR AS rfm,
     CASE WHEN coalesce(purchases, 0) = 0 THEN 'prospect'
         WHEN recency_s >= 180 * 86400 THEN 'lapsed'
         WHEN recency_s >= 90 * 86400 THEN 'at_risk'
@@ -137,4 +124,4 @@ SELECT
         WHEN epoch($now::TIMESTAMPTZ) - epoch(first_purchase_at) < 30 * 86400 THEN 'new'
         ELSE 'active' END AS lifecycle,
     preferred_hour
-FROM scored ORDER BY position
+FROM base ORDER BY position

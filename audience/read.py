@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from audience.features import RfmCuts, add_features, rfm_cuts
+from audience.features import add_features
 from audience.people import read_profiles
 from audience.quality import check_expectations
 from audience.report import AudienceReport, write_rejects
 from audience.retention import expire
+from audience.rfm import RfmCuts, rfm_cuts
 from audience.snapshot import fingerprint_tables
 from audience.things import read_interactions, read_items
 from mailwright.errors import DataError

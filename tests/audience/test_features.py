@@ -40,7 +40,10 @@ def features(*events, who="p", now=NOW, zone=None):
 
 def test_a_profile_never_seen_has_zeros_and_no_times():
     row = features(who="stranger")
-    assert all(row[n] == 0 for n in ("purchases", "purchases_30d", "views_48h", "added_48h", "total_spent"))
+    counts = [name for name, attribute in FEATURES.items() if attribute.type == "integer"]
+    scores = ("rfm_recency", "rfm_frequency", "rfm_monetary", "preferred_hour")
+    assert {name: row[name] for name in counts if name not in scores} == dict.fromkeys(counts[: -len(scores)], 0)
+    assert (row["total_spent"], row["spent_365d"]) == (0, 0)
     assert row["engagement"] == 0
     assert row["last_purchase_at"] is None
     assert row["last_seen_at"] is None
@@ -126,3 +129,12 @@ def test_every_feature_has_its_declared_type_and_a_second_run_replaces_it():
     once = add_features(profiles, none, items, now=NOW)
     assert [once.schema.field(f.name) for f in arrow_schema(FEATURES)] == list(arrow_schema(FEATURES))
     assert add_features(once, none, items, now=NOW).equals(once)
+
+
+def test_absurd_numbers_are_no_money_and_break_nothing():
+    row = features(
+        ("cap", "order_completed", 1, 2**62, 1e300),
+        ("tent", "order_completed", 1, 2**62, 10.0),
+        ("cap", "order_completed", 1, 2**62, float("nan")),
+    )
+    assert (row["purchases"], row["total_spent"], row["items_purchased"]) == (1, 10.0, 2**63 - 1)

@@ -27,7 +27,7 @@ PROFILES = (
     "9,torn,row\r\n"
 )
 EVENTS = [
-    {"profile_id": "7", "item_id": "cap", "event": "order_completed", "at": "2026-11-01T00:00:00Z", "amount": 12.5},
+    {"profile_id": "7", "item_id": "cap", "event": "order_completed", "at": "2026-11-01T00:00:00Z"},
     {"profile_id": 9, "item_id": "gone", "event": "product_viewed", "at": "2026-11-02T00:00:00Z"},
     {"profile_id": "8", "item_id": "cap", "event": "product_viewed", "at": "2026-11-03T00:00:00Z"},
 ]  # fmt: skip
@@ -36,9 +36,8 @@ EVENTS = [
 @pytest.fixture
 def root(tmp_path):
     (tmp_path / "profiles.csv").write_bytes(PROFILES.encode())
-    (tmp_path / "events.jsonl").write_text(
-        "".join(json.dumps(e) + "\n" for e in EVENTS) + '{"profile_id": "7", torn\n'
-    )
+    lines = [json.dumps(event) for event in EVENTS]
+    (tmp_path / "events.jsonl").write_text("\n".join([*lines, '{"profile_id": "7", torn', ""]))
     (tmp_path / "items.csv").write_text("item_id,title\ncap,Cap\n")
     return tmp_path
 
