@@ -17,6 +17,7 @@ from typing import Any
 import pyarrow as pa
 
 from mailwright.engine import (
+    SHIPPED,
     Plan,
     compile_mail,
     join_columns,
@@ -30,6 +31,7 @@ from mailwright.progress import Stages
 from mailwright.workspace import Workspace
 from preview.ground import Ground, read_ground, request_for, reread_campaigns, reread_segments
 from preview.settings import PreviewSettings
+from preview.sketch import library_names, sketch_plan
 from preview.watched import Kind
 from render import choose_blocks
 
@@ -68,6 +70,8 @@ class _Held:
     choices_are_current: bool = True
     error: MailwrightError | None = None
     library_changed: bool = False
+    sketch: Plan | None = None
+    """A quick compile since the last save, until the whole one is there."""
     memo: dict[str, Any] = field(default_factory=dict)
 
 
@@ -79,6 +83,7 @@ class Desk:
         self.settings = settings
         self._lock = threading.RLock()
         self._queue = threading.Lock()
+        self._shown: dict[str, list[frozenset[str]]] = {}
         self._ground: Ground | None = None
         self._ground_error: MailwrightError | None = None
         self._changed: set[Kind] = set()
@@ -137,6 +142,31 @@ class Desk:
             error = held.error or self._ground_error
             return View(held.plan, held.ground, error, held.choices_are_current, held.memo)
 
+    def quick_view(self, campaign: str) -> View:
+        """What there is to show of a single mail: after a save the sketch, before anything else is ready."""
+        held = self._held.get(campaign)
+        if held is not None and held.sketch is not None:
+            return View(held.sketch, held.ground, None, settled=False)
+        return self.view(campaign, exact=False)
+
+    def note_shown(self, campaign: str, blocks: Iterable[str]) -> None:
+        """These blocks are on somebody's screen."""
+        self._shown[campaign] = [*self._shown.get(campaign, [])[-3:], frozenset(blocks)]
+
+    def sketch(self, campaign: str, saved: Iterable[Path]) -> MailwrightError | None:
+        """Compile what is on somebody's screen after library files were saved; the error that came of it."""
+        with self._lock:
+            held = self._held.get(campaign)
+            if held is None or campaign not in self._shown:
+                return None
+            shown = frozenset().union(*self._shown[campaign])
+            names = library_names(saved, self.root, SHIPPED)
+            try:
+                held.sketch = sketch_plan(held.plan, shown, names)
+            except MailwrightError as error:
+                return error
+            return None
+
     def begin(self, campaign: str) -> tuple[Future[View], Work]:
         """Start to make a campaign's view in the background; the same work for all who ask meanwhile."""
         with self._queue:
@@ -171,7 +201,7 @@ class Desk:
     ) -> None:
         try:
             held.plan = make()
-            held.error, held.choices_are_current, held.memo = None, current, {}
+            held.error, held.choices_are_current, held.memo, held.sketch = None, current, {}, None
         except MailwrightError as error:
             held.error = error
         held.ground, held.library_changed = ground, False

@@ -14,10 +14,13 @@ from starlette.concurrency import run_in_threadpool
 from mailwright.engine import SHIPPED
 from mailwright.errors import MailwrightError
 from preview.desk import Desk
-from preview.watched import saves
+from preview.watched import Kind, saves
 
 HEARTBEAT_S = 15.0
 """A line now and then, so that a browser that went away is noticed."""
+
+HEAD_START_S = 0.15
+"""What the mail on the screen is given before the whole campaign is compiled."""
 
 
 class Live:
@@ -48,15 +51,25 @@ class Live:
 
 
 async def follow(desk: Desk, live: Live) -> None:
-    """Watch the workspace for ever: make new what a save touched, then tell the pages."""
+    """Watch the workspace for ever: make new what a save touched, then tell the pages.
+
+    After a save in the library the mail on the screen comes first (``sketched``), the whole campaign and its
+    figures after it (``saved``).
+    """
     async for changed in saves(desk.root, SHIPPED):
         names = [_shown(path, desk.root) for path in sorted(changed)]
         campaigns = desk.changed(changed.values())
+        if set(changed.values()) == {Kind.LIBRARY}:
+            for campaign in campaigns[:1]:
+                error = await run_in_threadpool(desk.sketch, campaign, list(changed))
+                if error is None:
+                    live.tell({"kind": "sketched", "files": names, "campaign": campaign, "error": None})
+                    await asyncio.sleep(HEAD_START_S)
         if not campaigns:
             live.tell({"kind": "saved", "files": names, "campaign": None, "error": None})
         for campaign in campaigns:
-            error = await run_in_threadpool(_renewed, desk, campaign)
-            live.tell({"kind": "saved", "files": names, "campaign": campaign, "error": error})
+            found = await run_in_threadpool(_renewed, desk, campaign)
+            live.tell({"kind": "saved", "files": names, "campaign": campaign, "error": found})
 
 
 def _renewed(desk: Desk, campaign: str) -> str | None:

@@ -57,7 +57,13 @@ class Mail:
 
 
 def make_mail(plan: Plan, profile_id: str, *, settled: bool = True, mask: bool = False) -> Mail:
-    """The mail of a profile of the workspace. Raises UsageError for an id that there is not.
+    """The mail of a profile of the workspace. Raises UsageError for an id that there is not."""
+    one, outside = chosen_row(plan, profile_id, settled=settled)
+    return render_row(plan, one, outside, mask=mask)
+
+
+def chosen_row(plan: Plan, profile_id: str, *, settled: bool = True) -> tuple[pa.Table, str]:
+    """One row with its blocks chosen, and why it is no recipient (empty for one that is).
 
     ``settled`` says that the plan's choices are those of its blocks; else they are made anew for this row.
     """
@@ -65,14 +71,19 @@ def make_mail(plan: Plan, profile_id: str, *, settled: bool = True, mask: bool =
     outside = str(plan.admission.reasons[row])
     if settled and not outside:
         place = pc.index(plan.recipients["profile_id"], profile_id).as_py()
-        return render_row(plan, plan.recipients.slice(place, 1), outside, mask=mask)
-    return render_row(plan, with_blocks(plan, row), outside, mask=mask)
+        return plan.recipients.slice(place, 1), outside
+    return with_blocks(plan, row), outside
 
 
 def render_row(plan: Plan, one: pa.Table, outside: str, *, mask: bool = False) -> Mail:
     """The mail of one row with its blocks chosen, by the render of a send."""
     if mask:
-        one = masked_table(one, profile_schema(plan.request.workspace.spec))
+        one = masked_row(plan, one)
     alone = replace(plan, request=replace(plan.request, workers=1))
     batch = next(iter(render_plan(alone, one)))
     return Mail(plan, one, batch, outside)
+
+
+def masked_row(plan: Plan, one: pa.Table) -> pa.Table:
+    """The row without what identifies the person."""
+    return masked_table(one, profile_schema(plan.request.workspace.spec))

@@ -6,6 +6,7 @@ the mail again, which a test holds.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pyarrow as pa
@@ -41,6 +42,11 @@ def marked_html(plan: Plan, one: pa.Table) -> bytes:
     batch = one.combine_chunks().to_batches()[0]
     row = next(batch_rows(batch, row_columns(plan.compiled), plan.context.catalogue))
     return programs[key].mail(row).html
+
+
+def marked_blocks(html: bytes) -> list[str]:
+    """The names of the blocks in a marked mail."""
+    return [block.decode() for block in re.findall(rb"<!--block:[^|]*\|(.*?)-->", html)]
 
 
 def _word(name: str) -> bytes:

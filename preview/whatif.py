@@ -19,6 +19,7 @@ from mailwright.engine import Plan, beside
 from mailwright.errors import UsageError, did_you_mean
 from mailwright.explain import row_of
 from mailwright.model.schema import Schema
+from mailwright.models import tuned_spec
 from preview.ground import Ground
 from preview.mail import Mail, render_row
 from preview.typed import parse_age, parse_value
@@ -226,7 +227,7 @@ def _recommended(
         _replaced(audience.profiles, row, one),
         everything,
         audience.items,
-        plan.request.workspace.spec.recommend,
+        tuned_spec(plan.request.workspace.spec.recommend, plan.model),
         n=plan.request.spec.recommendations.n,
         now=plan.request.now,
         segments=_replaced(ground.segmentation.columns, row, member),

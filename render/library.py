@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -150,6 +151,7 @@ def _read(path: Path, shown: str) -> Source:
     return Source(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
+@lru_cache(maxsize=2048)
 def _block(name: str, source: Source, *, card: bool) -> Block:
     """Split front matter from MJML; line numbers stay those of the file."""
     text, start = "", 0

@@ -155,16 +155,26 @@
     }
     place.append(note);
   };
+  /* "sketched": the mail on the screen is new. "saved": the whole campaign is, or the save does not work. */
+  let sketched = false;
   const refresh = (event) => {
     const here = campaignHere();
     if (event.campaign && here && event.campaign !== here) return;
-    say(event.error, event.error && event.files[0]);
-    if (event.error) return;
     const frames = $$("iframe[data-mail]");
-    for (const frame of frames) frame.contentWindow.location.reload();
-    const follow = $("[data-follow]");
-    if (follow) htmx.ajax("GET", location.href, { target: "[data-follow]", select: "[data-follow]", swap: "outerHTML" });
-    else if (!frames.length) location.reload();
+    if (event.kind === "sketched") {
+      sketched = true;
+      say("");
+      for (const frame of frames) frame.contentWindow.location.reload();
+      return;
+    }
+    say(event.error, event.error && event.files[0]);
+    if (!event.error) {
+      if (!sketched) for (const frame of frames) frame.contentWindow.location.reload();
+      const piece = $("[data-follow]");
+      if (piece) htmx.ajax("GET", location.href, { target: "[data-follow]", select: "[data-follow]", swap: "outerHTML" });
+      else if (!frames.length) location.reload();
+    }
+    sketched = false;
   };
   const follow = (address) => {
     const sign = $("#live");
@@ -173,7 +183,7 @@
     source.onerror = () => sign.className = "live off";
     source.onmessage = (message) => {
       const event = JSON.parse(message.data);
-      if (event.kind === "saved") refresh(event);
+      if (event.kind !== "hello") refresh(event);
     };
     addEventListener("pagehide", () => source.close());
   };

@@ -7,17 +7,19 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
+import pyarrow as pa
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from mailwright.engine import Plan
 from mailwright.errors import MailwrightError, UsageError
 from preview.desk import View
 from preview.display import for_display, with_own_pictures
 from preview.finder import find, searched, some, step
 from preview.guard import mail_policy
-from preview.mail import Mail, make_mail
-from preview.marked import marked_html
+from preview.mail import Mail, chosen_row, make_mail, masked_row
+from preview.marked import marked_blocks, marked_html
 from preview.mime import mime_bytes, mime_headers
 from preview.person import name_of, schema_of, shown_values
 from preview.views.context import (
@@ -47,14 +49,26 @@ def mail(request: Request) -> Response:
 
 def frame(request: Request) -> Response:
     """The mail as the frame shows it."""
-    view = view_of(request, exact=False)
-    made = mail_of(request, view)
+    desk = desk_of(request)
+    view = desk.quick_view(campaign_of(request))
     look = look_of(request)
-    if not made.is_rendered:
+    plan, one = _row(request, view)
+    html = marked_html(plan, one)
+    if not html:
         return HTMLResponse("<p>There is no mail for this profile.</p>", headers=_policy(look))
-    html = marked_html(made.plan, made.row) or made.made["html"]
+    desk.note_shown(campaign_of(request), marked_blocks(html))
     shown = for_display(html, view.ground.source.assets, look)
     return HTMLResponse(shown, headers=_policy(look))
+
+
+def _row(request: Request, view: View) -> tuple[Plan, pa.Table]:
+    """The row to show, and the plan to show it by."""
+    changes = changes_of(request, view)
+    if changes:
+        made = mail_of(request, view)
+        return made.plan, made.row
+    one, _ = chosen_row(view.plan, _profile_id(request), settled=view.settled)
+    return view.plan, masked_row(view.plan, one) if desk_of(request).settings.mask else one
 
 
 def mime(request: Request) -> Response:
@@ -122,13 +136,18 @@ def find_mail(request: Request) -> Response:
 
 def mail_of(request: Request, view: View) -> Mail:
     """The mail that the address names."""
-    profile_id = request.query_params.get("id", "")
-    if not profile_id:
-        raise UsageError("no profile is named", fix="open a mail from its campaign's page")
+    profile_id = _profile_id(request)
     changes = changes_of(request, view)
     if changes:
         return imagine(view.plan, view.ground, profile_id, changes)
     return make_mail(view.plan, profile_id, settled=view.settled, mask=desk_of(request).settings.mask)
+
+
+def _profile_id(request: Request) -> str:
+    profile_id = request.query_params.get("id", "")
+    if not profile_id:
+        raise UsageError("no profile is named", fix="open a mail from its campaign's page")
+    return profile_id
 
 
 def changes_of(request: Request, view: View) -> Changes:

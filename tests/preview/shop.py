@@ -18,7 +18,7 @@ PEOPLE = 400
 
 
 def small_shop(folder: Path, people: int = PEOPLE) -> Path:
-    """The example shop with its first ``people`` profiles, those with a ``<script>`` in their name among them."""
+    """The example shop with its first ``people`` profiles, and those with a ``<script>`` in their name."""
     shutil.copytree(SHOP, folder, ignore=shutil.ignore_patterns(*MADE))
     subprocess.run([sys.executable, str(SHOP / "generate.py"), "--out", str(folder)], check=True)
     _cut(folder / "data", people)

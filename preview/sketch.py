@@ -1,0 +1,50 @@
+"""A quick compile for the mail that somebody is looking at: with its blocks alone, not all of the campaign's.
+
+A template of three slots may have thirty blocks, and a mail shows three of them. Between a save and the new
+picture only those are compiled, with the last resort of each slot and the blocks that were saved; the whole
+campaign follows, and with it everything that counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from mailwright.engine import SHIPPED, Plan, compile_mail, render_context, run_fingerprint
+from render import Library, load_library
+
+
+def sketch_plan(plan: Plan, shown: Iterable[str], saved: Iterable[str]) -> Plan:
+    """``plan`` compiled again with few blocks: those ``shown`` and those whose files (as below a library's
+    folder: ``blocks/hero/vip.mjml``) were ``saved``. Its choices are none of these blocks': they have to be
+    made for each row. Raises what compiling raises."""
+    library = load_library(SHIPPED, plan.request.workspace.root)
+    small = narrowed(library, set(plan.compiled.slots), set(shown), set(saved))
+    compiled = compile_mail(plan.request, plan.source.assets, small)
+    audience = plan.source.audience
+    mark = run_fingerprint(plan.request, compiled, audience, plan.model)
+    context = render_context(plan.request, audience, mark)
+    context.__dict__["catalogue"] = plan.context.catalogue
+    return replace(plan, compiled=compiled, context=context, fingerprint=mark)
+
+
+def narrowed(library: Library, slots: set[str], shown: set[str], saved: set[str]) -> Library:
+    """The library with few blocks in each of the slots; every slot keeps the block that needs nothing."""
+    kept = {}
+    for name, block in library.blocks.items():
+        slot = block.spec.slot or ""
+        last = library.candidates(slot)[-1].name == name
+        if last or slot not in slots or name in shown or block.source.file in saved:
+            kept[name] = block
+    return replace(library, blocks=kept)
+
+
+def library_names(files: Iterable[Path], *roots: Path) -> set[str]:
+    """Paths as the library names its files."""
+    found = set()
+    for path in files:
+        for root in roots:
+            if path.is_relative_to(root):
+                found.add(path.relative_to(root).as_posix())
+    return found

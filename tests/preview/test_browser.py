@@ -1,0 +1,214 @@
+"""The pages in a real browser."""
+
+import re
+import time
+from pathlib import Path
+
+import pytest
+
+AXE = Path(__file__).with_name("vendor") / "axe.min.js"
+
+
+@pytest.fixture
+def somebody(client):
+    """The id of a recipient of the newsletter."""
+    return client.app.state.desk.view("newsletter").plan.recipients["profile_id"][3].as_py()
+
+
+def mail_frame(page):
+    page.wait_for_selector("iframe[data-dressed]")
+    until(lambda: page.evaluate("document.querySelector('#mail').clientHeight") > 300)
+    return page.frame(url=re.compile("/frame"))
+
+
+def until(happens, seconds=15):
+    """Wait for something; the page's policy forbids the evaluated text of wait_for_function."""
+    end = time.monotonic() + seconds
+    while not happens():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
+
+
+def words(page):
+    return page.evaluate("document.querySelector('#mail').contentDocument?.body?.innerText ?? ''")
+
+
+def test_a_block_is_named_under_the_pointer_and_opens_its_file(window, somebody):
+    page = window().open(f"/c/newsletter/mail?id={somebody}")
+    mail_frame(page)
+    chosen = page.locator("#slot-hero h3").inner_text()
+    page.locator("#mail").scroll_into_view_if_needed()
+    box = page.locator("#mail").bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + 300)
+    label = page.locator(".mark-label")
+    assert label.inner_text().splitlines()[0] in chosen
+    assert "lit" in page.locator("#slot-hero").get_attribute("class")
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 300)
+    page.wait_for_url(re.compile(r"/source\?file=blocks%2Fhero%2F.*#L\d+"))
+
+
+def test_a_save_shows_in_the_open_mail(window, somebody, shop):
+    page = window().open(f"/c/newsletter/mail?id={somebody}")
+    mail_frame(page)
+    page.wait_for_selector("#live.on")
+    name = page.locator("#slot-hero h3").inner_text().split()[-1]
+    file = shop / "blocks" / f"{name}.mjml"
+    before = file.read_text()
+    try:
+        part = file.with_suffix(".new")
+        part.write_text(
+            re.sub(
+                r"(<mj-section[^>]*>)",
+                r"\1<mj-column><mj-text>Brand new words</mj-text></mj-column>",
+                before,
+                count=1,
+            )
+        )
+        part.replace(file)
+        until(lambda: "Brand new words" in words(page))
+        # An error shows in place, with its line; the last good picture stays.
+        part.write_text(before.replace("<mj-section", "{{ no_such_name }}<mj-section", 1))
+        part.replace(file)
+        page.wait_for_selector("#filenote .note.bad")
+        said = page.locator("#filenote").inner_text()
+        assert "no_such_name" in said
+        assert f"{name}.mjml" in said
+        assert "Brand new words" in words(page)
+        again = window().open(f"/c/newsletter/mail?id={somebody}")
+        assert "no_such_name" in again.locator(".note.bad").inner_text()
+        assert "Brand new words" in mail_frame(again).locator("body").inner_text()
+    finally:
+        file.write_text(before)
+    until(lambda: "Brand new words" not in words(page))
+    until(lambda: page.locator("#filenote").inner_text() == "")
+    assert page.locator("#filenote").inner_text() == ""
+
+
+def test_what_if_changes_mail_and_trace_and_is_a_link(window, client):
+    ids = client.app.state.desk.view("newsletter").plan.everyone
+    row = next(
+        r
+        for r in ids.to_pylist()
+        if r["tier"] is None and r["first_name"] and "newsletter" in (r["consent"] or [])
+    )
+    page = window().open(f"/c/newsletter/mail?id={row['profile_id']}")
+    page.click("#tab-whatif")
+    page.select_option("#f-tier", "gold")
+    page.fill("#f-points", "2500")
+    page.fill("#f-first_name", "Zaphod")
+    page.click("#panel-whatif .button.primary >> nth=0")
+    page.wait_for_url(re.compile(r"set\.points=2500"))
+    assert "set.tier=gold" in page.url
+    assert "set.city" not in page.url
+    page.click("#tab-why")
+    assert page.locator("#slot-hero h3").inner_text().endswith("hero/gold_preview")
+    assert page.locator("#slot-offer h3").inner_text().endswith("offer/points")
+    assert "Zaphod" in page.locator("h1").inner_text()
+    assert "2,500" in mail_frame(page).locator("body").inner_text()
+    shared = window().open(page.url)
+    assert shared.locator(".tag", has_text="what if").count() == 1
+
+
+def test_what_if_refuses_what_cannot_be_and_says_why(somebody, client):
+    answer = client.get("/c/newsletter/mail", params={"id": somebody, "set.points": "many"})
+    assert answer.status_code == 404 or answer.status_code == 422
+    assert "points" in answer.text
+    assert "a whole number" in answer.text
+    answer = client.get("/c/newsletter/mail", params={"id": somebody, "set.pionts": "1"})
+    assert "did you mean &#39;points&#39;?" in answer.text
+
+
+def test_a_script_in_a_name_stays_text(window, client):
+    rows = client.app.state.desk.view("newsletter").plan.everyone.to_pylist()
+    evil = next(row for row in rows if "<script" in (row["first_name"] or ""))
+    opened = window()
+    page = opened.open(f"/c/newsletter/mail?id={evil['profile_id']}")
+    frame = mail_frame(page)
+    assert "<script" in page.locator("h1").inner_text()
+    assert frame.locator("script").count() == 0
+    page.evaluate(
+        "document.querySelector('#mail').contentDocument.body"
+        ".insertAdjacentHTML('beforeend', '<img src=x onerror=\"parent.pwned=1\">')"
+    )
+    time.sleep(0.1)
+    assert page.evaluate("window.pwned") is None
+    opened.expect_refusals()
+
+
+def test_dark_and_phone_and_pictures_off(window, somebody):
+    opened = window(width=390, scheme="dark")
+    page = opened.open(f"/c/newsletter/mail?id={somebody}&width=320&scheme=dark&pictures=off")
+    frame = mail_frame(page)
+    assert frame.evaluate("innerWidth") == 320
+    assert frame.evaluate("getComputedStyle(document.documentElement).colorScheme").startswith("dark")
+    assert frame.evaluate("[...document.images].every(image => image.naturalWidth === 0)")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    opened.expect_refusals()
+
+
+def test_keys_walk_through_the_recipients(window):
+    page = window().open("/c/newsletter/next")
+    first = page.url
+    page.keyboard.press("j")
+    page.wait_for_url(lambda url: url != first)
+    page.keyboard.press("k")
+    page.wait_for_url(first)
+    page.fill("#q", "a")
+    page.keyboard.type("j")  # typing is no command
+    assert page.url == first
+    page.wait_for_selector("#found .found")
+
+
+def test_somebody_outside_is_found_only_when_asked_for_and_marked(window, client):
+    plan = client.app.state.desk.view("newsletter").plan
+    row = next(i for i, reason in enumerate(plan.admission.reasons) if reason == "unsubscribed")
+    profile_id = plan.everyone["profile_id"][row].as_py()
+    page = window().open("/c/newsletter/next")
+    page.fill("#q", profile_id)
+    page.wait_for_selector("#found li.soft")
+    page.check("input[name=everyone]")
+    page.wait_for_selector("#found a")
+    page.click("#found a")
+    page.wait_for_url(re.compile(profile_id))
+    assert "unsubscribed" in page.locator(".mailhead .tag.bad").inner_text()
+
+
+PAGES = {
+    "campaigns": "/",
+    "campaign": "/c/newsletter",
+    "sheet": "/c/newsletter/sheet",
+    "mail": "/c/newsletter/next",
+    "text": "/c/newsletter/next?view=text",
+    "beside": "/c/newsletter/segments",
+    "find": "/c/newsletter/find?q=an",
+    "segments": "/segments",
+    "library": "/library",
+    "source": "/source?file=blocks/hero/cabin.mjml",
+    "error": "/c/no-such-campaign",
+    "nobody": "/c/newsletter/next?segment=lapsed",
+}
+
+
+@pytest.mark.parametrize("look", [(1280, "light"), (390, "dark")], ids=["1280-light", "390-dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_every_page_is_whole_and_accessible(window, name, look):
+    width, scheme = look
+    opened = window(width, scheme)
+    page = opened.open(PAGES[name])
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(250)
+    opened.shoot(f"{name}-{width}-{scheme}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.evaluate(AXE.read_text())
+    found = page.evaluate(
+        "axe.run(document, {iframes: false, runOnly: "
+        "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+    )
+    serious = [
+        f"{problem['id']}: {problem['nodes'][0]['html'][:200]} {problem['nodes'][0]['failureSummary']}"
+        for problem in found["violations"]
+        if problem["impact"] in ("serious", "critical")
+    ]
+    assert serious == []
+    if name == "error":
+        opened.complaints.clear()  # the browser says 404 itself
