@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from mailwright.errors import TemplateError
 from mailwright.model import CampaignSpec
 from render import load_library
 from tests.content.checks import problems
@@ -49,11 +50,30 @@ def test_the_page_of_the_library_is_that_of_the_files() -> None:
     assert PAGE.read_text("utf-8") == page(), "python -m tests.content.library_page"
 
 
+def test_the_careless_block_of_the_guide_is_refused_as_it_says(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "templates.md").read_text("utf-8")
+    found = re.search(r"<!-- (\S+), refused -->\n```mjml\n(.*?)```\n\n```\n(.*?)\n(.*?)```", guide, re.S)
+    assert found
+    name, text, what, fix = found.groups()
+    for file, content in {**_examples(guide), name: text}.items():
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / file).write_text(content, encoding="utf-8")
+    campaign = CampaignSpec(template="letter", subject="s", preheader="p")
+    with pytest.raises(TemplateError) as error:
+        compile_with("letter", campaign, shop().spec, frozenset(shop().segments), ROOT, tmp_path)
+    assert str(error.value).splitlines()[0] == what
+    assert str(error.value).splitlines()[-1] == fix.rstrip()
+
+
+def _examples(guide: str) -> dict[str, str]:
+    return dict(re.findall(r"<!-- (\S+\.mjml) -->\n```mjml\n(.*?)```", guide, re.S))
+
+
 def test_the_examples_of_the_guide_make_a_mail(tmp_path: Path) -> None:
     guide = (ROOT / "docs" / "templates.md").read_text("utf-8")
-    found = re.findall(r"<!-- (\S+\.mjml) -->\n```mjml\n(.*?)```", guide, re.S)
+    found = _examples(guide)
     assert len(found) >= 4
-    for name, text in found:
+    for name, text in found.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
