@@ -67,6 +67,14 @@ class Context:
         ).astype(np.float64)
 
     @cached_property
+    def popular(self) -> F64:
+        """Of each column its log popularity, standardised over the candidates."""
+        wanted = np.log1p(self.popularity[self.candidates])
+        spread = wanted.std() if len(wanted) else 0.0
+        standard: F64 = (wanted - wanted.mean()) / spread if spread > 0 else np.zeros(len(wanted))
+        return standard
+
+    @cached_property
     def history(self) -> sparse.csr_matrix:
         """Rows × items: how strongly each profile is drawn to what it met."""
         return self.matrix(self.pairs, self.pairs.strength)

@@ -77,8 +77,8 @@ class RecommendSpec(Spec):
     rating: str | None = None
     """The field of interactions that holds an explicit rating; then ratings are learned and not events."""
     blend: Blend = Blend()
-    popularity_half_life_days: float = Field(default=14, gt=0)
-    min_interactions: int = Field(default=6, ge=1)
+    popularity_half_life_days: float = Field(default=7, gt=0)
+    min_interactions: int = Field(default=3, ge=1)
     """Items that a profile must have met before collaborative filtering is asked."""
     margin: float | None = None
     """How far a collaborative item must lie above the profile's average item, popularity left out, in

@@ -102,9 +102,7 @@ class Collaborative:
 
     def _static(self) -> F64:
         """What is the same for all profiles: popularity; -inf for items that the model does not know."""
-        wanted = np.log1p(self._context.popularity[self._context.candidates])
-        spread = wanted.std() if len(wanted) else 0.0
-        part = self._blend.popularity * (wanted - wanted.mean()) / spread if spread > 0 else wanted * 0
+        part = self._blend.popularity * self._context.popular
         return np.where(self._known, part, -np.inf)
 
     def _extra(self, rows: I64) -> sparse.csr_matrix | None:

@@ -24,7 +24,10 @@ def open_tier(context: Context) -> Content:
 
 
 class Content:
-    """``history @ likeness``."""
+    """``z(history @ likeness) + popularity · z(log popularity)``, of items at all like the history.
+
+    By likeness alone, profiles of few items were served worse than by popularity (docs/recommend.md).
+    """
 
     source: str = Source.CONTENT
 
@@ -35,9 +38,13 @@ class Content:
         return self._context.pairs.count > 0
 
     def score(self, rows: I64) -> Scored:
-        scores = self._likeness.scores(self._context.history[rows])
-        block = np.where(scores > 0, scores, -np.inf).astype(np.float32)
-        return Scored(block, lambda columns: np.take_along_axis(scores, columns, axis=1))
+        like = self._likeness.scores(self._context.history[rows])
+        standard = (like - like.mean(axis=1, keepdims=True)) / np.maximum(
+            like.std(axis=1, keepdims=True), 1e-12
+        )
+        popular = self._context.spec.blend.popularity * self._context.popular
+        scores = np.where(like > 0, standard + popular, -np.inf)
+        return Scored(scores.astype(np.float32), lambda columns: np.take_along_axis(scores, columns, axis=1))
 
     def because(self, rows: I64, items: I64) -> I64:
         return find_causes(self._context.pairs, rows, items, in_pairs(self._likeness.alike), ALIKE)
