@@ -15,6 +15,7 @@ from mailwright.errors import ConfigError, GateError, SendError
 from mailwright.model.workspace import EspSpec
 from mailwright.progress import Progress
 from mailwright.run import Rendering, spooled_messages
+from mailwright.workspace import Workspace
 from send import Adapter, DeliveryPolicy, Outbox, StubEsp, deliver, open_adapter, open_outbox
 
 LOCAL_ADAPTERS = frozenset({"folder", "memory"})
@@ -47,7 +48,7 @@ def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[De
         name = REHEARSED if esp.adapter in LOCAL_ADAPTERS else esp.adapter
         with StubEsp(process=True) as stub:
             adapter = open_adapter(_pointed_at(esp, name, stub.address(name)), _any_credential(), root=folder)
-            outbox = open_outbox(f"sqlite:///{folder / 'rehearsal.db'}", hash_key=request.secret)
+            outbox = workspace_outbox(workspace, rehearsal=True)
             yield Destination(adapter, outbox, rehearsal=True)
         return
     if esp.adapter not in LOCAL_ADAPTERS and request.secret is None:
@@ -60,8 +61,18 @@ def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[De
         adapter = open_adapter(esp, os.environ, root=folder)
     except ConfigError as error:
         raise ConfigError(error.what, at=workspace.config.at("esp"), fix=error.fix) from error
-    store = workspace.spec.store or f"sqlite:///{folder / 'outbox.db'}"
-    yield Destination(adapter, open_outbox(store, hash_key=request.secret), rehearsal=False)
+    yield Destination(adapter, workspace_outbox(workspace), rehearsal=False)
+
+
+def workspace_outbox(workspace: Workspace, *, rehearsal: bool = False) -> Outbox:
+    """What remembers who was sent what; rehearsals have one of their own.
+
+    The key of its suppression list is kept in the store itself: were it the workspace's secret, a new
+    secret would make us forget whom nobody may mail.
+    """
+    name = "rehearsal.db" if rehearsal else "outbox.db"
+    file = f"sqlite:///{workspace.state.resolve() / name}"
+    return open_outbox(file if rehearsal else workspace.spec.store or file)
 
 
 def _pointed_at(esp: EspSpec, adapter: str, base_url: str) -> EspSpec:
