@@ -32,7 +32,7 @@ WRONG = {
         "campaigns/newsletter.yaml",
         "max_skipped: 0.5",
         "max_skipped: many",
-        ["newsletter.yaml:8:16"],
+        ["newsletter.yaml:9:16"],
     ),
     "an unknown template": (
         "campaigns/newsletter.yaml",
