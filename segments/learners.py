@@ -10,6 +10,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.tree import DecisionTreeClassifier, DecisionTreeRegressor
@@ -21,20 +22,30 @@ DEPTH = 4
 ISOTONIC_CASES = 1_000
 """Isotonic calibration bends to noise with fewer cases (Niculescu-Mizil and Caruana, 2005)."""
 
+LEAST_KNOWN = 30
+"""Profiles of whom a feature must be known before it is used."""
+
 Model = Callable[[Floats], Floats]
 
 
 def fit_learner(learner: str, money: bool, matrix: Floats, happened: Floats, seed: int) -> Model:
     """A fitted model: calibrated probabilities of ``happened`` (0 or 1), or with ``money`` its
     expectation."""
+    # Gradient boosting fails on a column of which one fold knows nothing.
+    told = np.flatnonzero((~np.isnan(matrix)).sum(axis=0) >= LEAST_KNOWN)
+    if not len(told):
+        mean = float(happened.mean())
+        return lambda rows: np.full(len(rows), mean)
+    matrix = matrix[:, told]
     if money:
         regressor = _regressor(learner, seed).fit(matrix, happened)
-        return lambda rows: np.maximum(np.asarray(regressor.predict(rows), dtype=np.float64), 0.0)
+        return lambda rows: np.maximum(np.asarray(regressor.predict(rows[:, told]), dtype=np.float64), 0.0)
     rarer = int(min(happened.sum(), len(happened) - happened.sum()))
+    folds = StratifiedKFold(3, shuffle=True, random_state=seed)
     method = "isotonic" if rarer >= ISOTONIC_CASES else "sigmoid"
-    classifier = CalibratedClassifierCV(_classifier(learner, seed), method=method, cv=3)
+    classifier = CalibratedClassifierCV(_classifier(learner, seed), method=method, cv=folds)
     classifier.fit(matrix, happened.astype(np.int64))
-    return lambda rows: np.asarray(classifier.predict_proba(rows)[:, 1], dtype=np.float64)
+    return lambda rows: np.asarray(classifier.predict_proba(rows[:, told])[:, 1], dtype=np.float64)
 
 
 def _classifier(learner: str, seed: int) -> Any:

@@ -75,7 +75,8 @@ class Score:
         if self._model is None or self._cohort is None or not self.published:
             return [() for _ in rows]
         matrix, names = self._cohort.matrix[list(rows)], self._cohort.features
-        usual = np.nanmedian(self._cohort.matrix, axis=0)
+        whole = self._cohort.matrix.T
+        usual = np.array([np.nan if np.isnan(column).all() else np.nanmedian(column) for column in whole])
         given = self._model(matrix)
         effects = np.empty(matrix.shape)
         for n in range(matrix.shape[1]):

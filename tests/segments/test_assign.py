@@ -126,8 +126,8 @@ def test_unknown_names_are_errors_with_the_nearest() -> None:
         compile_segments({"vip": spec("points > 1"), "a": spec("points > 2", parent="vipp")}, CATALOG, at)
     with pytest.raises(RuleError, match=r"unknown segment 'vipp'(.|\n)*did you mean 'vip'"):
         compile_segments({"vip": spec("points > 1"), "a": spec("segment('vipp')")}, CATALOG, at)
+    specs = {"a": spec("points > 1", group="g"), "b": spec("points > 2", group="g", parent="a")}
     with pytest.raises(ConfigError, match="both in group 'g'"):
-        specs = {"a": spec("points > 1", group="g"), "b": spec("points > 2", group="g", parent="a")}
         compile_segments(specs, CATALOG, at)
 
 

@@ -71,7 +71,7 @@ def test_labels_say_what_a_manager_would() -> None:
     assert "silent" in str(silent)
     persona = next(each for each in model.personas if each.label == first)
     assert persona.usual["country"][0] == "NO"
-    assert persona.traits[0].startswith("total spent: typically 9")
+    assert persona.traits[0].startswith("total spent: typically 898")
     effects = {each.feature: (each.test, each.p, each.effect) for each in model.significance}
     assert effects["country"][0] == "chi-squared"
     assert effects["country"][2] > 0.9

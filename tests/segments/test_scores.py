@@ -54,7 +54,7 @@ def test_what_can_be_known_is_predicted(learner: str) -> None:
     ]  # type: ignore[arg-type]
     assert score.published
     assert score.quality is not None
-    assert score.quality.auc > 0.85
+    assert score.quality.auc > 0.8
     assert score.quality.lift > 1.8
     assert score.quality.error < score.quality.base_error
     values = np.array([value if value is not None else np.nan for value in score.values.to_pylist()])
