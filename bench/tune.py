@@ -29,7 +29,7 @@ from mailwright.model.workspace import Blend, RecommendSpec
 from recommend.tuning import BLEND_SPACE, Tuning, tune
 
 TUNED = Path(__file__).parent / "tuned.json"
-MODELS, BLENDS = 6, 30
+MODELS, BLENDS = 2, 16
 ALONE = Blend(factors=1, neighbours=0, popularity=0, own=0)
 
 
@@ -64,9 +64,9 @@ def tune_ours(path: Path, seed: int) -> dict[str, Any]:
     start = RecommendSpec(factors=96, min_interactions=1, blend=ALONE)
     alone = tune(*tables, start, now=CUT, seed=seed, models=MODELS, blends=0)
     chosen = alone.spec.model_copy(update={"blend": Blend()})
-    new = tune(*tables, chosen, now=CUT, seed=seed, models=1, blends=BLENDS)
+    new = tune(*tables, chosen, now=CUT, seed=seed, model=alone.model, blends=BLENDS)
     again = chosen.model_copy(update={"repeat": True})
-    repeats = tune(*tables, again, now=CUT, seed=seed, models=1, blends=BLENDS)
+    repeats = tune(*tables, again, now=CUT, seed=seed, model=alone.model, blends=BLENDS)
     return {
         "trials": MODELS + BLENDS,
         "alone": _told(alone),

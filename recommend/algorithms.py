@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 from surprise import NMF, SVD, BaselineOnly, KNNBasic, SVDpp
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec

@@ -20,6 +20,8 @@ class Catalogue:
     titles: list[str]
     words: list[str]
     """Title, description and category in one text."""
+    embedding: F64 | None
+    """float64[items, size], from the attribute that the spec names; zeros where an item has none."""
     category: I64
     """Row of ``categories``, -1 where an item has none."""
     categories: tuple[str, ...]
@@ -62,6 +64,7 @@ def read_catalogue(items: pa.Table, spec: RecommendSpec) -> Catalogue:
         ids=flat(items["item_id"]),
         titles=texts(items, "title"),
         words=[" ".join(parts) for parts in zip(*(texts(items, name) for name in WORDED), strict=True)],
+        embedding=_embedding(items, spec.embedding),
         category=np.array([rows.get(name, -1) for name in names], np.int64),
         categories=categories,
         price=price,
@@ -73,6 +76,20 @@ def read_catalogue(items: pa.Table, spec: RecommendSpec) -> Catalogue:
 
 
 WORDED = ("title", "description", "category")
+
+
+def _embedding(items: pa.Table, name: str | None) -> F64 | None:
+    """Rows of one length; one that is missing, of another length, or holds a NULL or no number is zeros."""
+    if name is None or name not in items.column_names:
+        return None
+    values = [value or [] for value in items[name].to_pylist()]
+    size = max((len(value) for value in values), default=0)
+    found = np.zeros((len(values), size))
+    for row, value in enumerate(values):
+        vector = np.array([np.nan if one is None else one for one in value], np.float64)
+        if len(vector) == size and np.isfinite(vector).all():
+            found[row] = vector
+    return found if size else None
 
 
 def _in_stock(items: pa.Table) -> Mask:

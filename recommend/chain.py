@@ -9,7 +9,7 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from mailwright.model.workspace import RecommendSpec
 from recommend.arrays import I64

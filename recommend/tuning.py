@@ -7,7 +7,7 @@ popularity) costs a ranking, so the second search runs many more trials on the b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -56,6 +56,8 @@ class Tuning:
     cut: str
     """Trained up to here, judged on what came after."""
     n: int
+    model: Model = field(compare=False)
+    """The best one, trained up to the cut."""
 
     def summary(self) -> dict[str, Any]:
         """What is written down with the model (``train(…, tuning=…)``)."""
@@ -79,13 +81,15 @@ def tune(
     seed: int,
     models: int = 8,
     blends: int = 40,
+    model: Model | None = None,
     n: int = 10,
     window_days: int = WINDOW_DAYS,
     progress: Callable[[int, int], None] | None = None,
 ) -> Tuning:
     """Search ``models`` settings of the model, then ``blends`` of the blend; the given spec comes first.
 
-    The same arguments give the same search. Raises DataError when nothing happened in the window.
+    With ``model``, one that was trained up to the cut, only the blend is searched. The same arguments give
+    the same search. Raises DataError when nothing happened in the window.
     """
     cut = now - timedelta(days=window_days)
     items, past = all_in_stock(items), before(interactions, cut)
@@ -104,27 +108,34 @@ def tune(
         if progress is not None:
             progress(len(trials), models + blends)
 
-    best: tuple[float, RecommendSpec, Model] | None = None
-    for number in range(models):
+    best = _Best(spec, model, -1.0)
+    for number in range(models if model is None else 1):
         parameters = {} if number == 0 else _draw(rng, MODEL_SPACE)
         candidate = with_parameters(spec, parameters)
-        model = train(past, items, candidate, now=cut, seed=seed)
-        ndcg = rank(model, candidate)
+        trained = model or train(past, items, candidate, now=cut, seed=seed)
+        ndcg = rank(trained, candidate)
         record(parameters, ndcg)
-        if best is None or ndcg > best[0]:
-            best = ndcg, candidate, model
-    assert best is not None
-    ndcg, chosen, model = best
-    learned = {name: getattr(chosen, name) for name in MODEL_SPACE}
+        if ndcg > best.ndcg:
+            best = _Best(candidate, trained, ndcg)
+    chosen = best.model
+    assert chosen is not None
+    learned = {name: getattr(best.spec, name) for name in MODEL_SPACE}
+    start = best.spec
     for _ in range(blends):
         drawn = _draw(rng, BLEND_SPACE)
-        candidate = with_parameters(chosen, drawn)
-        reached = rank(model, candidate)
-        record(learned | drawn, reached)
-        if reached > ndcg:
-            ndcg, best_spec = reached, candidate
-            best = ndcg, best_spec, model
-    return Tuning(spec=best[1], trials=tuple(trials), cut=cut.isoformat(), n=n)
+        candidate = with_parameters(start, drawn)
+        ndcg = rank(chosen, candidate)
+        record(learned | drawn, ndcg)
+        if ndcg > best.ndcg:
+            best = _Best(candidate, chosen, ndcg)
+    return Tuning(best.spec, tuple(trials), cut.isoformat(), n, chosen)
+
+
+@dataclass(frozen=True)
+class _Best:
+    spec: RecommendSpec
+    model: Model | None
+    ndcg: float
 
 
 def with_parameters(spec: RecommendSpec, parameters: Mapping[str, Any]) -> RecommendSpec:

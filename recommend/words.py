@@ -1,7 +1,8 @@
-"""Items as vectors of their words: TF-IDF over title, description and category."""
+"""Items as vectors: TF-IDF over title, description and category, and the workspace's own embeddings."""
 
 from __future__ import annotations
 
+import numpy as np
 from scipy import sparse
 from sklearn.feature_extraction.text import TfidfVectorizer
 
@@ -13,8 +14,18 @@ MOST_WORDS = 50_000
 def word_vectors(catalogue: Catalogue) -> sparse.csr_matrix:
     """float64[items, words] of unit length, so that a product of two rows is their cosine.
 
-    Zero rows for items without words; one empty column when no item has any.
+    Where the workspace names embeddings, half of the cosine is theirs. Zero rows for items that have
+    neither; one empty column when no item has any.
     """
+    words = _tf_idf(catalogue)
+    if catalogue.embedding is None:
+        return words
+    length = np.linalg.norm(catalogue.embedding, axis=1, keepdims=True)
+    meaning = sparse.csr_matrix(catalogue.embedding / np.where(length > 0, length, 1.0))
+    return sparse.csr_matrix(sparse.hstack([words, meaning], format="csr") * np.sqrt(0.5))
+
+
+def _tf_idf(catalogue: Catalogue) -> sparse.csr_matrix:
     vectorizer = TfidfVectorizer(sublinear_tf=True, max_features=MOST_WORDS)
     try:
         return sparse.csr_matrix(vectorizer.fit_transform(catalogue.words))

@@ -82,7 +82,9 @@ class RecommendSpec(Spec):
     """Items that a profile must have met before collaborative filtering is asked."""
     margin: float | None = None
     """How far a collaborative item must lie above the profile's average item, popularity left out, in
-    standard deviations; one that does not is left to the tiers below. None: any may be recommended."""
+    standard deviations; one that does not is left to the tiers below. None: any may be."""
+    embedding: str | None = None
+    """The item attribute (a list of numbers) that holds an embedding: half of likeness, beside words."""
     cohorts: tuple[str, ...] = ("country",)
     """Profile attributes whose values make cohorts, beside the segments."""
     repeat: bool = False

@@ -10,7 +10,7 @@ import numpy as np
 from mailwright.model.recommendation import Source
 from recommend.arrays import I64, Mask
 from recommend.context import Context
-from recommend.history import find_causes, in_pairs, tell_cause
+from recommend.history import find_causes, in_pairs, own_history, tell_cause
 from recommend.likeness import Likeness
 from recommend.tiers import Scored
 
@@ -33,6 +33,7 @@ class Content:
 
     def __init__(self, context: Context) -> None:
         self._context, self._likeness = context, Likeness(context)
+        self._own = own_history(context)
 
     def applies(self) -> Mask:
         return self._context.pairs.count > 0
@@ -43,6 +44,9 @@ class Content:
             like.std(axis=1, keepdims=True), 1e-12
         )
         popular = self._context.spec.blend.popularity * self._context.popular
+        if self._own is not None:
+            own = self._own[rows].toarray()
+            like, standard = like + own, standard + self._context.spec.blend.own * own
         scores = np.where(like > 0, standard + popular, -np.inf)
         return Scored(scores.astype(np.float32), lambda columns: np.take_along_axis(scores, columns, axis=1))
 

@@ -82,3 +82,24 @@ def test_training_is_the_same_for_the_same_seed_and_another_for_another(shop, sp
     assert again.fingerprint == model.fingerprint
     assert np.array_equal(again.profile_factors, model.profile_factors)
     assert train(interactions, items, spec, now=now, seed=2).fingerprint != model.fingerprint
+
+
+def test_embeddings_say_what_words_do_not(spec, now):
+    vectors = [[1.0, 0.0] if k < 6 else [0.0, 1.0] for k in range(20)]
+    vectors[7], vectors[8] = None, [1.0, None]
+    items = items_of(20, meaning=pa.array(vectors)).drop_columns(["category"])
+    interactions = interactions_of([("a", "i00", "product_viewed", 1)])
+    model = train(interactions, items, spec, now=now, seed=1)
+    asked = spec.model_copy(update={"embedding": "meaning"})
+    found = recommend_items(
+        model, profiles_of(["a"]), interactions, items, asked, n=2, now=now, strategy="similar", to=[["i10"]]
+    )
+    assert not {one.item_id for one in found.row(0)} & {f"i{k:02}" for k in range(9)} - {"i06"}
+    assert found.row(0)[0].score > 0.1
+
+
+def test_what_is_bought_again_and_again_comes_first_for_profiles_of_few_items_too(shop, spec, now, model):
+    rows = [("few", "i04", "order_completed", days) for days in (1, 9, 17)]
+    asked = spec.model_copy(update={"repeat": True, "min_interactions": 6})
+    found = recommend_items(model, profiles_of(["few"]), interactions_of(rows), shop[2], asked, n=3, now=now)
+    assert (found.row(0)[0].item_id, found.row(0)[0].reason) == ("i04", "because you bought it")
