@@ -42,7 +42,9 @@ def test_a_profile_never_seen_has_zeros_and_no_times():
     row = features(who="stranger")
     counts = [name for name, attribute in FEATURES.items() if attribute.type == "integer"]
     scores = ("rfm_recency", "rfm_frequency", "rfm_monetary", "preferred_hour")
-    assert {name: row[name] for name in counts if name not in scores} == dict.fromkeys(counts[: -len(scores)], 0)
+    assert {name: row[name] for name in counts if name not in scores} == dict.fromkeys(
+        counts[: -len(scores)], 0
+    )
     assert (row["total_spent"], row["spent_365d"]) == (0, 0)
     assert row["engagement"] == 0
     assert row["last_purchase_at"] is None
