@@ -215,14 +215,18 @@ def _enrolled(
     connection.execute(
         "CREATE OR REPLACE TEMP VIEW tested AS SELECT * FROM facts WHERE sent AND len(arms) > 0"
     )
-    if _one_mail_each(connection):
-        query = f"""
-            SELECT entry.experiment, entry.version, entry.arm, day, t.* EXCLUDE (arms, day)
-            FROM (SELECT arms, {day} AS day, min("at") AS first, count(*) AS profiles, {sums},
-                  {_MONEY} FROM tested GROUP BY ALL) AS t,
-                unnest(arms) AS entries(entry)
-        """
-        return _summed(connection.sql(query).df()), {}
+    if count(connection, "SELECT count(*) - count(DISTINCT profile_id) FROM tested") == 0:
+        connection.execute(f"""
+            CREATE OR REPLACE TEMP TABLE patterns AS
+            SELECT arms, {day} AS day, min("at") AS first, count(*) AS profiles, {sums}, {_MONEY}
+            FROM tested GROUP BY ALL
+        """)
+        if _one_arm_each(connection):
+            query = """
+                SELECT entry.experiment, entry.version, entry.arm, day, p.* EXCLUDE (arms, day)
+                FROM patterns AS p, unnest(arms) AS entries(entry)
+            """
+            return _summed(connection.sql(query).df()), {}
     hits = ", ".join(f"bool_or({column}) AS {column}" for column in HITS.values())
     connection.execute(f"""
         CREATE OR REPLACE TEMP TABLE units AS
@@ -242,14 +246,13 @@ def _enrolled(
     return _summed(connection.sql(query).df()), {(name, version): n for name, version, n in crossed}
 
 
-def _one_mail_each(connection: duckdb.DuckDBPyConnection) -> bool:
-    """Whether no profile occurs twice, so that messages can be summed without looking at profiles."""
-    twice = "SELECT count(*) - count(DISTINCT profile_id) FROM tested"
-    double = """
-        SELECT count(*) FROM (SELECT DISTINCT arms FROM tested)
+def _one_arm_each(connection: duckdb.DuckDBPyConnection) -> bool:
+    """Whether no message names an experiment's version twice."""
+    twice = """
+        SELECT count(*) FROM patterns
         WHERE len(arms) > len(list_distinct(list_transform(arms, lambda a: (a.experiment, a.version))))
     """
-    return count(connection, twice) == 0 and count(connection, double) == 0
+    return count(connection, twice) == 0
 
 
 def _summed(frame: pd.DataFrame) -> pd.DataFrame:

@@ -8,7 +8,7 @@ SELECT
     message_id,
     count(*) AS events,
     min("at") AS first_at,
-    min("at") FILTER (kind = 'delivered') AS accepted_at,
+    min("at") FILTER (kind = 'delivered') AS first_delivered_at,
     max("at") FILTER (kind = 'sent' OR kind = 'deferred') AS sent_at,
     max("at") FILTER (kind = 'delivered') AS delivered_at,
     max("at") FILTER (kind = 'bounced') AS bounced_at,
@@ -22,37 +22,44 @@ FROM outcomes
 WHERE "at" <= getvariable('now_at')
 GROUP BY message_id;
 
--- What was sent or held out; a mail that was skipped for another reason is nothing to measure.
+-- What was sent or held out; a mail that was skipped for another reason is nothing to measure. Of a send
+-- whose instant was not recorded the first webhook tells it.
 CREATE TEMP VIEW sendings AS
-SELECT *, coalesce(skip_reason = 'holdout', false) AS held_out
-FROM messages
-WHERE "at" <= getvariable('now_at') AND (status <> 'skipped' OR skip_reason = 'holdout');
+SELECT
+    m.* REPLACE (coalesce(m."at", e.first_at) AS "at"),
+    e.* EXCLUDE (message_id, simulated),
+    coalesce(m.skip_reason = 'holdout', false) AS held_out,
+    coalesce(m.simulated, false) OR coalesce(e.simulated, false) AS made_up,
+    coalesce(m."at", e.first_at) - getvariable('tolerance_us') AS since,
+    coalesce(e.first_delivered_at, m."at", e.first_at) AS arrived_at
+FROM messages AS m
+LEFT JOIN evidence AS e ON e.message_id = m.message_id AND m.skip_reason IS DISTINCT FROM 'holdout'
+WHERE coalesce(m."at", e.first_at) <= getvariable('now_at')
+    AND (m.status <> 'skipped' OR m.skip_reason = 'holdout');
 
--- An event counts from the send on; clocks of two machines may differ by the tolerance.
+-- An event counts from the send on; clocks of two machines may differ by the tolerance. Who opens or clicks
+-- in the very moment of delivery is no person.
 CREATE TEMP VIEW witnessed AS
 SELECT
-    m.*,
-    coalesce(e.events, 0) AS events,
-    e.first_at < since AS early,
-    coalesce(e.delivered_at >= since, false) AS w_delivered,
-    coalesce(e.bounced_at >= since, false) AS w_bounced,
-    coalesce(e.complained_at >= since, false) AS w_complained,
-    coalesce(e.unsubscribed_at >= since, false) AS w_unsubscribed,
-    coalesce(e.opened_at >= since AND e.opened_at >= coalesce(e.accepted_at, m."at") + getvariable('machine_us'), false)
-        AS w_opened,
-    coalesce(e.opened_at >= since OR e.machine_opened_at >= since, false) AS w_any_open,
-    coalesce(e.clicked_at >= since AND e.clicked_at >= coalesce(e.accepted_at, m."at") + getvariable('machine_us'), false)
-        AS w_clicked,
-    coalesce(e.sent_at >= since, false) AS w_sent,
-    coalesce(m.simulated, false) OR coalesce(e.simulated, false) AS made_up
-FROM (SELECT *, "at" - getvariable('tolerance_us') AS since FROM sendings) AS m
-LEFT JOIN evidence AS e ON e.message_id = m.message_id AND NOT m.held_out;
+    *,
+    coalesce(first_at < since, false) AS early,
+    coalesce(sent_at >= since, false) AS w_sent,
+    coalesce(delivered_at >= since, false) AS w_delivered,
+    coalesce(bounced_at >= since, false) AS w_bounced,
+    coalesce(complained_at >= since, false) AS w_complained,
+    coalesce(unsubscribed_at >= since, false) AS w_unsubscribed,
+    coalesce(opened_at >= since OR machine_opened_at >= since, false) AS w_any_open,
+    coalesce(opened_at >= since AND abs(opened_at - arrived_at) >= getvariable('machine_us'), false) AS w_opened,
+    coalesce(clicked_at >= since AND abs(clicked_at - arrived_at) >= getvariable('machine_us'), false)
+        AS w_clicked
+FROM sendings;
 
 -- A later step of the way proves the earlier ones: a click was seen, so the mail was opened and delivered.
 CREATE TEMP TABLE mails AS
 SELECT
     message_id, profile_id, campaign, occasion, "trigger", locale, variant, segments, blocks,
-    list_transform(recommendations, lambda item: item.source) AS sources, arms, "at", held_out, early, events, made_up AS simulated,
+    list_transform(recommendations, lambda item: item.source) AS sources, arms, "at", held_out, early,
+    coalesce(events, 0) AS events, made_up AS simulated,
     NOT held_out AND (status IN (SELECT status FROM sent_states) OR w_sent OR w_delivered OR w_bounced
         OR w_complained OR w_unsubscribed OR w_any_open OR w_clicked) AS sent,
     NOT w_bounced AND (w_delivered OR w_any_open OR w_clicked OR w_complained OR w_unsubscribed)

@@ -24,7 +24,7 @@ FROM (
     SELECT m.profile_id, m.message_id, o."at"
     FROM outcomes AS o JOIN mails AS m ON m.message_id = o.message_id
     WHERE getvariable('touch') <> 'sent' AND o.machine IS NOT TRUE
-        AND (o.kind = 'clicked' OR (getvariable('touch') = 'opened' AND o.kind = 'opened'))
+        AND (o.kind = 'clicked' AND m.clicked OR getvariable('touch') = 'opened' AND o.kind = 'opened' AND m.opened)
         AND o."at" >= m."at" - getvariable('tolerance_us') AND o."at" <= getvariable('now_at')
 )
 GROUP BY profile_id, "at";
@@ -42,12 +42,20 @@ JOIN touches AS t ON p.profile_id = t.profile_id
 WHERE getvariable('credit') = 'first_touch'
 GROUP BY ALL;
 
--- For lift and experiments: every order in a mail's window, whoever has the credit.
+-- What is asked about.
+CREATE TEMP VIEW scope AS
+SELECT * FROM mails
+WHERE (getvariable('campaign') IS NULL OR campaign = getvariable('campaign'))
+    AND (getvariable('occasion') IS NULL OR occasion = getvariable('occasion'));
+
+-- For lift and experiments: every order within the window of a mail of the scope, whatever other campaigns
+-- did meanwhile; once for each profile, with the last of its mails.
 CREATE TEMP TABLE followed AS
 SELECT m.message_id, sum(p.amount) AS spent
 FROM purchases AS p
-JOIN mails AS m ON p.profile_id = m.profile_id
-    AND p."at" >= m."at" AND p."at" < m."at" + getvariable('window_us')
+ASOF JOIN (SELECT profile_id, "at", max(message_id) AS message_id FROM scope GROUP BY profile_id, "at") AS m
+    ON p.profile_id = m.profile_id AND p."at" >= m."at"
+WHERE p."at" < m."at" + getvariable('window_us')
 GROUP BY m.message_id;
 
 CREATE TEMP TABLE facts AS
@@ -61,11 +69,9 @@ SELECT
     coalesce(c.revenue, 0) AS revenue,
     f.message_id IS NOT NULL AS bought,
     coalesce(f.spent, 0) AS spent
-FROM mails AS m
+FROM scope AS m
 LEFT JOIN (
     SELECT message_id, count(DISTINCT order_key) AS orders, sum(amount) AS revenue
     FROM credited GROUP BY message_id
 ) AS c ON c.message_id = m.message_id
-LEFT JOIN followed AS f ON f.message_id = m.message_id
-WHERE (getvariable('campaign') IS NULL OR m.campaign = getvariable('campaign'))
-    AND (getvariable('occasion') IS NULL OR m.occasion = getvariable('occasion'));
+LEFT JOIN followed AS f ON f.message_id = m.message_id;

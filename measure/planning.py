@@ -97,7 +97,7 @@ def plan_experiment(
         alone = power.solve_power(abs(size), alpha=alpha, power=spec.power, ratio=share / control)
         total = max(total, float(alone) / control)
         pair = control + share
-        spread = unit * pair * (1 / control + 1 / share)
+        spread = pair * (unit[0] / control + unit[1] / share)
         enough = profiles_needed(effect, spread, alpha=alpha, power=spec.power, horizon=spec.horizon)
         sequential = max(sequential, enough / pair)
         horizon = max(horizon, _horizon(spec, effect, spread, alpha))
@@ -153,14 +153,15 @@ def _effect(spec: ExperimentSpec, baseline: float) -> float:
 
 def _sizes(
     spec: ExperimentSpec, baseline: float, effect: float, variance: float | None
-) -> tuple[float, float]:
-    """The standardised effect as statsmodels has it, and the variance of one profile."""
+) -> tuple[float, tuple[float, float]]:
+    """The standardised effect as statsmodels has it, and the variance of a profile in control and arm."""
     if spec.metric == "revenue":
         if variance is None or not variance > 0:
             raise UsageError("planning for revenue needs its variance", fix="take it from history_of(…)")
-        return effect / math.sqrt(variance), variance
+        return effect / math.sqrt(variance), (variance, variance)
     size = 2 * (math.asin(math.sqrt(baseline + effect)) - math.asin(math.sqrt(baseline)))  # Cohen's h
-    return size, baseline * (1 - baseline)
+    changed = baseline + effect
+    return size, (baseline * (1 - baseline), changed * (1 - changed))
 
 
 def _smallest(

@@ -70,6 +70,8 @@ def measure_results(
         set_aside = _set_aside(connection)
         lift = lift_of(connection)
         simulated = count(connection, "SELECT count(*) FROM facts WHERE simulated") > 0
+        still_open = "\"at\" + getvariable('window_us') > getvariable('now_at')"
+        young = count(connection, f"SELECT count(*) FROM facts WHERE sent AND {still_open}")  # noqa: S608
     return Results(
         campaign=question.campaign,
         occasion=question.occasion,
@@ -80,7 +82,7 @@ def measure_results(
         verdicts=tuple(judge(result, question.now) for result in found),
         lift=lift,
         set_aside={cause: rows for cause, rows in set_aside.items() if rows},
-        notes=tuple(_notes(found, experiments or {}, simulated)),
+        notes=tuple(_notes(found, experiments or {}, simulated, young)),
         simulated=simulated,
     )
 
@@ -93,7 +95,8 @@ def _set_aside(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
     queries = {
         "messages_repeated": "SELECT rows FROM repeats",
         "messages_not_yet_sent": """SELECT count(*) FROM messages
-            WHERE status <> 'skipped' AND ("at" IS NULL OR "at" > getvariable('now_at'))""",
+            WHERE status <> 'skipped' AND coalesce("at" > getvariable('now_at'), true)
+            AND NOT EXISTS (FROM mails WHERE mails.message_id = messages.message_id)""",
         "events_without_message_id": "SELECT sum(events) FROM evidence WHERE message_id IS NULL",
         "events_of_unknown_messages": """SELECT sum(events) FROM evidence WHERE message_id IS NOT NULL
             AND NOT EXISTS (FROM messages AS m WHERE m.message_id = evidence.message_id)""",
@@ -109,9 +112,14 @@ def _set_aside(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
 
 
 def _notes(
-    found: tuple[ExperimentResult, ...], experiments: Mapping[str, ExperimentSpec], simulated: bool
+    found: tuple[ExperimentResult, ...],
+    experiments: Mapping[str, ExperimentSpec],
+    simulated: bool,
+    young: int,
 ) -> list[str]:
     notes = ["Simulated outcomes: these figures say nothing about real people."] if simulated else []
+    if young:
+        notes.append(f"the window in which orders count is still open for {young:,} mails")
     for result in found:
         if result.crossed:
             notes.append(

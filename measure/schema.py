@@ -8,6 +8,8 @@ from typing import TypeAlias
 import duckdb
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+from pyarrow import fs
 
 from mailwright.errors import DataError
 from mailwright.model.message import Status
@@ -128,8 +130,19 @@ def register(connection: duckdb.DuckDBPyConnection, frame: Frame | None, spec: T
         _check_type(spec, field, have.field(field.name).type)
         wide = f"epoch_us({quoted})" if pa.types.is_timestamp(field.type) else quoted
         columns.append(f"{wide} AS {quoted}")
-    connection.register(f"_{spec.name}", frame)
-    connection.execute(f"CREATE TEMP VIEW {spec.name} AS SELECT {', '.join(columns)} FROM _{spec.name}")  # noqa: S608 our own names
+    source = _source(connection, frame, f"_{spec.name}")
+    connection.execute(f"CREATE TEMP VIEW {spec.name} AS SELECT {', '.join(columns)} FROM {source}")  # noqa: S608 our own names
+
+
+def _source(connection: duckdb.DuckDBPyConnection, frame: Frame, name: str) -> str:
+    """The frame as SQL: a local Parquet data set is read by DuckDB itself, at half the cost."""
+    if isinstance(frame, ds.FileSystemDataset) and isinstance(frame.filesystem, fs.LocalFileSystem):
+        files = frame.files
+        if files and frame.format.default_extname == "parquet" and frame.schema == pq.read_schema(files[0]):
+            quoted = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
+            return f"read_parquet([{quoted}], union_by_name := true)"
+    connection.register(name, frame)
+    return name
 
 
 def _check_type(spec: TableSpec, field: pa.Field, have: pa.DataType) -> None:
