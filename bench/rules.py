@@ -156,7 +156,7 @@ def by_hand(p: pd.DataFrame, e: pd.DataFrame) -> pd.DataFrame:
         ordered[ordered["at"] > now - pd.Timedelta(days=90)].groupby("profile_id")["amount"].sum().round(6)
     )
     last = {n: per_profile(k.groupby("profile_id")["at"].max(), None) for n, k in kinds.items()}
-    days = (now - p["last_purchase_at"]) / pd.Timedelta(days=1)
+    days = (now - p["last_purchase_at"]).dt.total_seconds() / 86_400
     average = p["spend_total"] / p["orders"].where(p["orders"] != 0)
     wants_mail = ~p["unsubscribed"].fillna(False).astype(bool)
     above = [p["points"].gt(least).fillna(False) for least in (5000, 1000)]
@@ -168,7 +168,7 @@ def by_hand(p: pd.DataFrame, e: pd.DataFrame) -> pd.DataFrame:
             "viewed_not_added": (count("product_viewed", 2) > 0) & (count("product_added", 2) == 0),
             "at_risk": (days > 90) & (p["engagement"] < 0.3),
             "high_spender": (month > 3) & (average > 150) & (days <= 3),
-            "new": (now - p["registered_at"]) / pd.Timedelta(days=1) <= 7,
+            "new": (now - p["registered_at"]).dt.total_seconds() / 86_400 <= 7,
             "shoes": count("product_viewed", 7, category="shoes") >= 3,
             "spent_100": per_profile(spent) >= 100,
             "last_viewed": last["product_viewed"] > now - pd.Timedelta(days=1),

@@ -19,6 +19,9 @@ MAX_DEPTH = 24
 """Parentheses, brackets, CASEs and prefix operators inside each other. sqlglot descends about twenty Python
 frames for each, of the thousand that Python grants."""
 
+MAX_TREE = 60
+"""Operations inside each other; a sum of so many terms is one too, as each plus holds the ones before."""
+
 _OPEN = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.CASE}
 _CLOSE = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.END}
 _PREFIX = {TokenType.NOT, TokenType.DASH, TokenType.PLUS, TokenType.TILDE}
@@ -55,7 +58,21 @@ def read(text: str, at: Location) -> exp.Expr:
         raise RuleError("the rule is nested too deeply", at=at, fix=_SPLIT) from error
     if len(parsed) != 1 or parsed[0] is None:
         raise RuleError("a rule is one expression", at=at, fix="join conditions with AND or OR")
+    if _depth(parsed[0]) > MAX_TREE:
+        raise RuleError(f"the rule has more than {MAX_TREE} operations inside each other", at=at, fix=_SPLIT)
     return parsed[0]
+
+
+def _depth(tree: exp.Expr) -> int:
+    """How deep the syntax tree is; a chain of ANDs, or of ORs, counts once."""
+    deepest, waiting = 0, [(tree, 1)]
+    while waiting:
+        node, depth = waiting.pop()
+        deepest = max(deepest, depth)
+        for child in node.iter_expressions():
+            chained = isinstance(node, exp.And | exp.Or) and type(child) is type(node)
+            waiting.append((child, depth if chained else depth + 1))
+    return deepest
 
 
 _SPLIT = "split it into segments and combine them with segment('…')"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from datetime import datetime
 
 import sqlglot
@@ -38,11 +39,19 @@ def rule_query(
             f" WHERE i.event IN ({events}) AND i.at <= {writer.now} GROUP BY i.profile_id) {query}"
             " LEFT JOIN e ON e.profile_id = p.profile_id"
         )
+    limit = sys.getrecursionlimit()
     try:
+        # The generated query is some times deeper than the rule, which is bounded (rules/read.py).
+        sys.setrecursionlimit(max(limit, _FRAMES))
         (pretty,) = sqlglot.transpile(f"{query} WHERE {where}", read=dialect, write=dialect, pretty=True)
-    except SqlglotError as error:
+    except (SqlglotError, RecursionError) as error:
         raise RuleError(f"the rule cannot be said in {dialect}: {error}", at=at) from error
+    finally:
+        sys.setrecursionlimit(limit)
     return pretty
+
+
+_FRAMES = 20_000
 
 
 _TABLE = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*){0,2}", re.ASCII)
