@@ -73,14 +73,14 @@ def reference_skeleton() -> Skeleton:
             for _ in range(rows)
         )
 
-    html: list[str | int] = [filler(36), "<h1>Hi ", 0, ", picked for you</h1>"]
+    html: list[str | int] = [filler(52), "<h1>Hi ", 0, ", picked for you</h1>"]
     text: list[str | int] = ["Hi ", 0, "\n\n"]
     for card in range(CARDS):
         first = 1 + card * 5
         html += ['<a href="', first, '"><img alt="', first + 1, '" src="', first + 2, '"><b>', first + 1]
         html += ["</b></a><p>", first + 3, "<br><i>", first + 4, "</i></p>", filler(2)]
         text += [first + 1, " ", first + 3, "\n", first, "\n"]
-    html += [filler(34), '<a href="', 1 + CARDS * 5, '">Unsubscribe</a>']
+    html += [filler(46), '<a href="', 1 + CARDS * 5, '">Unsubscribe</a>']
     return Skeleton("reference", tuple(html), tuple(text), ("For you, ", 0))
 
 

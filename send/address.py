@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
+from email.header import Header
 from email.utils import formataddr
 
 import idna
@@ -76,9 +77,13 @@ def header_value(address: Address, *, smtputf8: bool = False) -> str:
     """The address as a header or a form field takes it: ASCII, the name quoted or an encoded word."""
     email = wire_email(address.email, smtputf8=smtputf8)
     name = display_name(address.name)
-    if email.isascii():
-        return formataddr((name, email))
-    return f"{formataddr((name, 'x@x'))[:-5].strip()} <{email}>" if name else email
+    if not name:
+        return email
+    if "=?" in name:
+        # ASCII, and yet a reader would take it for an encoded word: encoded, it means itself.
+        return f"{Header(name, 'utf-8').encode(maxlinelen=0)} <{email}>"
+    shown = formataddr((name, "x@x.example")).removesuffix("<x@x.example>").strip()
+    return f"{shown} <{email}>"
 
 
 def check_header(name: str, value: str) -> None:

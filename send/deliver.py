@@ -106,6 +106,7 @@ class _Run:
     ) -> None:
         self.dispatcher = Dispatcher(adapter, outbox, policy, sole=sole)
         self._adapter, self._outbox, self._policy, self._progress = adapter, outbox, policy, progress
+        self._started = outbox.clock()
         self._given = self._new = 0
         self._known: Counter[tuple[str, str | None]] = Counter()
         self._refused: Counter[str | None] = Counter()
@@ -160,7 +161,10 @@ class _Run:
             purpose=self._policy.purpose,
             hash_address=self._outbox.hash_address,
             now=self._outbox.clock(),
+            run_started=self._started,
         )
+        # Whoever found nothing to send has something to look at again.
+        self.dispatcher.idle.clear()
         self._given += len(entries)
         self._new += done.new
         self._known += done.known

@@ -71,9 +71,7 @@ class Dispatcher:
         try:
             while not self._over():
                 flush = self.produced.is_set()
-                slots = self._pace.slots(
-                    self._policy.concurrency - len(self._under_way) - len(self._results), time.monotonic()
-                )
+                slots = self._pace.slots(self._policy.concurrency - len(self._under_way), time.monotonic())
                 claimed = time.monotonic()
                 claim = await self._turn(0 if self.abandoned.is_set() or self.stopped else slots, flush)
                 for call in claim.calls:

@@ -56,10 +56,10 @@ def to_mime(message: Message, *, date: datetime | None = None, smtputf8: bool = 
 def _encoded(name: str, value: str) -> str:
     """The value, folded, as encoded words where it is not ASCII (RFC 2047)."""
     check_header(name, value)
-    if value.isascii() and len(name) + 2 + len(value) <= _MAX_LINE:
+    if value.isascii() and "=?" not in value and len(name) + 2 + len(value) <= _MAX_LINE:
         # Unfolded: a link in angle brackets must not be broken up, and 998 is the limit of the standard.
         return value
-    charset = "us-ascii" if value.isascii() else "utf-8"
+    charset = "us-ascii" if value.isascii() and "=?" not in value else "utf-8"
     return Header(value, charset, header_name=name, maxlinelen=76).encode(linesep="\r\n")
 
 

@@ -46,17 +46,19 @@ def enlist(
     purpose: str | None,
     hash_address: Any,
     now: float,
+    run_started: float,
 ) -> Enlisted:
     """Records the messages that are not there yet; in one transaction.
 
-    One that was skipped before is weighed again: its reason may be gone, and it was never sent.
+    One that an earlier run left behind and this run has sent meanwhile stands as pending: the sending
+    counts it. One that was skipped before is weighed again: its reason may be gone, and it was never sent.
     """
     rows = {e.message.message_id: _row(e, adapter, purpose, hash_address, now) for e in entries}
     with db.write() as connection:
         found = connection.execute(
-            sa.select(messages.c.message_id, messages.c.status, messages.c.reason).where(
-                messages.c.message_id.in_(list(rows))
-            )
+            sa.select(
+                messages.c.message_id, messages.c.status, messages.c.reason, messages.c.claimed_at
+            ).where(messages.c.message_id.in_(list(rows)))
         ).all()
         again = [
             row.message_id
@@ -69,7 +71,7 @@ def enlist(
                     messages.c.message_id.in_(again), messages.c.status == Status.SKIPPED
                 )
             )
-        known = {row.message_id: (row.status, row.reason) for row in found if row.message_id not in again}
+        known = {row.message_id: _standing(row, run_started) for row in found if row.message_id not in again}
         new = [row for message_id, row in rows.items() if message_id not in known]
         db.insert_new(
             connection,
@@ -82,6 +84,12 @@ def enlist(
         db.insert_new(connection, messages, new)
     dead = Counter(row["reason"] for row in new if row["status"] != Status.PENDING)
     return Enlisted(len(new), Counter(known.values()), dead)
+
+
+def _standing(row: Any, run_started: float) -> tuple[str, str | None]:
+    if row.claimed_at is not None and row.claimed_at >= run_started:
+        return Status.PENDING, None
+    return row.status, row.reason
 
 
 def _row(entry: Entry, adapter: str, purpose: str | None, hash_address: Any, now: float) -> dict[str, Any]:

@@ -10,8 +10,8 @@ from starlette.responses import HTMLResponse
 _STYLE = (
     "body{font:18px/1.5 system-ui,sans-serif;max-width:34rem;margin:4rem auto;padding:0 1rem;color:#1b1b1b;"
     "background:#fff}button{font:inherit;padding:.6rem 1.2rem;border:0;border-radius:.4rem;"
-    "background:#1b4d3e;color:#fff;cursor:pointer}label{display:block;margin:.6rem 0}button:focus-visible,input:focus-visible"
-    "{outline:3px solid #f5a623;outline-offset:2px}"
+    "background:#1b4d3e;color:#fff;cursor:pointer}label{display:block;margin:.6rem 0}"
+    "button:focus-visible,input:focus-visible{outline:3px solid #f5a623;outline-offset:2px}"
 )
 
 
