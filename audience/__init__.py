@@ -10,8 +10,9 @@ from audience.features import FEATURES, add_features
 from audience.online_retail import ingest_online_retail
 from audience.privacy import access_profile, forget_profile
 from audience.pseudonyms import export_pseudonymised
-from audience.read import Audience, read_audience
+from audience.read import read_audience
 from audience.report import AudienceReport
+from audience.store import Audience
 
 __all__ = [
     "FEATURES",

@@ -13,7 +13,7 @@ import pyarrow.parquet
 
 from audience.address import ADDRESS_ATTRIBUTES
 from audience.files import replace_files
-from audience.read import Audience
+from audience.store import Audience
 from mailwright.errors import UsageError
 from mailwright.model.schema import PII, PROFILE_ATTRIBUTES
 from mailwright.model.workspace import WorkspaceSpec

@@ -2,46 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-
-import pyarrow as pa
 
 from audience.features import add_features
 from audience.people import read_profiles
 from audience.quality import check_expectations
 from audience.report import AudienceReport, write_rejects
 from audience.retention import expire
-from audience.rfm import RfmCuts, rfm_cuts
+from audience.rfm import rfm_cuts
 from audience.snapshot import fingerprint_tables
+from audience.store import Audience
 from audience.things import read_interactions, read_items
 from mailwright.errors import DataError
 from mailwright.model.workspace import WorkspaceSpec
 
 
-@dataclass(frozen=True)
-class Audience:
-    """Everything known of people and things at one instant; tables as docs/architecture.md has them."""
-
-    profiles: pa.Table
-    items: pa.Table
-    interactions: pa.Table
-    report: AudienceReport
-    fingerprint: str
-    cuts: RfmCuts
-    """For ``add_features`` on one profile of this audience."""
-
-
 def read_audience(
-    root: Path, spec: WorkspaceSpec, *, now: datetime, strict: bool = False, rejects_dir: Path | None = None
+    root: Path,
+    spec: WorkspaceSpec,
+    *,
+    now: datetime,
+    strict: bool = False,
+    rejects_dir: Path | None = None,
+    last_good: Path | None = None,
 ) -> Audience:
     """The audience that the workspace at ``root`` declares, as it stands at ``now``.
 
     Rows that cannot be taken are left out, values that cannot be are set aside; both are counted in the
-    report and, given ``rejects_dir``, listed in its ``rejects.jsonl``. Raises ``DataError`` for a missing or
-    unreadable source, an unknown column, a larger share of rejected rows than ``max_reject_rate`` and,
-    when ``strict``, for any row or value at all.
+    report and, given ``rejects_dir``, listed in its ``rejects.jsonl``. Given ``last_good``, the audience is
+    kept there (``Audience.load``), and a refused one leaves the earlier one as it was. Raises ``DataError``
+    for a missing or unreadable source, an unknown column, a larger share of rejected rows than
+    ``max_reject_rate``, an expectation that gates and, when ``strict``, for any row or value at all.
     """
     report = AudienceReport()
     people = read_profiles(root, spec, report)
@@ -52,27 +44,32 @@ def read_audience(
     check_expectations(tables, spec, report)
     if rejects_dir is not None:
         report.rejects_file = write_rejects(report, rejects_dir)
-    _gate(report, spec.data.max_reject_rate, strict=strict)
+    _gate(report, spec.data.max_reject_rate, strict=strict, last_good=last_good)
     profiles = add_features(profiles, interactions, items, now=now)
     cuts = rfm_cuts(profiles, now=now)
     fingerprint = fingerprint_tables(profiles, items, interactions)
-    return Audience(profiles, items, interactions, report, fingerprint, cuts)
+    audience = Audience(profiles, items, interactions, report, fingerprint, cuts)
+    if last_good is not None:
+        audience.save(last_good, now=now)
+    return audience
 
 
-def _gate(report: AudienceReport, limit: float, *, strict: bool) -> None:
+def _gate(report: AudienceReport, limit: float, *, strict: bool, last_good: Path | None) -> None:
+    """Raise what refuses the data, the first that does."""
     listed = f"; all of them are listed in {report.rejects_file}" if report.rejects_file else ""
+    kept = f"; the last good data is still in {last_good}" if last_good and last_good.is_dir() else ""
     if strict and report.problems:
         first = report.problems[0]
+        what = f"{first.attribute} {first.what}".strip()
         raise DataError(
-            f"{first.file}:{first.row}: {first.attribute} {first.what} ({first.shown}), "
-            f"and {len(report.problems) - 1} more{listed}",
+            f"{first.file}:{first.row}: {what} ({first.shown}), and {len(report.problems) - 1} more{listed}",
             fix="mend the rows, or read without strict",
         )
     for finding in report.findings:
         if finding.gate and not finding.holds:
             raise DataError(
                 f"{finding.source}: {finding.attribute} is not {finding.expectation} in {finding.failing} of "
-                f"{finding.rows} rows: {'; '.join(finding.examples)}{listed}",
+                f"{finding.rows} rows: {'; '.join(finding.examples)}{listed}{kept}",
                 fix="mend the source, or change what mailwright.yaml expects",
             )
     for source in report.sources.values():
@@ -80,6 +77,6 @@ def _gate(report: AudienceReport, limit: float, *, strict: bool) -> None:
             reasons = ", ".join(f"{what} ({n})" for what, n in source.rejected.most_common(5))
             raise DataError(
                 f"{source.file}: {sum(source.rejected.values())} of {source.read} rows cannot be taken, "
-                f"more than data.max_reject_rate allows ({limit:.0%}): {reasons}{listed}",
+                f"more than data.max_reject_rate allows ({limit:.0%}): {reasons}{listed}{kept}",
                 fix="mend the source, or raise max_reject_rate in mailwright.yaml",
             )
