@@ -30,7 +30,7 @@ from preview.guard import Guard
 from preview.live import Live, follow
 from preview.paper import STATIC, Paper
 from preview.settings import PreviewSettings
-from preview.views import campaigns, library, mails, segments, whatif
+from preview.views import approval, campaigns, library, mails, recommendations, segments, sends, whatif
 
 __all__ = ["PreviewSettings", "create_app", "serve"]
 
@@ -72,6 +72,13 @@ def routes() -> list[Route | Mount]:
         Route(campaign + "/random", mails.random_mail),
         Route(campaign + "/find", mails.find_mail),
         Route(campaign + "/whatif", whatif.what_if),
+        Route(campaign + "/approval", approval.page),
+        Route(campaign + "/approve", approval.give, methods=["POST"]),
+        Route(campaign + "/test", approval.test, methods=["POST"]),
+        Route("/recommendations", recommendations.recommendations),
+        Route("/recommendations/item", recommendations.item),
+        Route("/sends", sends.sends),
+        Route("/messages", sends.messages),
         Route("/segments", segments.segments),
         Route("/library", library.library),
         Route("/source", library.source),

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from audience.features import RfmCuts, rfm_cuts
 from mailwright.catalog import segment_catalog
 from mailwright.engine import Request, Source, read_workspace, segment_audience, trained_model
 from mailwright.progress import Stages
@@ -28,11 +27,6 @@ class Ground:
     source: Source
     segmentation: Segmentation
     model: Model
-
-    @cached_property
-    def cuts(self) -> RfmCuts:
-        """By which the features of a single profile are scored as among all."""
-        return rfm_cuts(self.source.audience.profiles, now=self.now)
 
     @cached_property
     def segment_rules(self) -> dict[str, Rule]:

@@ -36,11 +36,12 @@ def masked_value(value: Any, attribute: Attribute) -> Any:
 
 
 def masked_text(text: str) -> str:
-    """The first letter of each part and dots for the rest: ``i••••@e••••.com``."""
+    """The first letter of each part; an address stays one that a header can carry: ``i-hidden@p-hidden``."""
     if "@" in text:
         local, _, domain = text.rpartition("@")
         host, dot, top = domain.rpartition(".")
-        return f"{local[:1]}••••@{(host or top)[:1]}••••{dot}{top if host else ''}"
+        first = [part[:1] if part[:1].isascii() else "x" for part in (local, host or top)]
+        return f"{first[0]}-hidden@{first[1]}-hidden{dot}{top if host else ''}"
     return " ".join(word[:1] + "•" * min(4, max(1, len(word) - 1)) for word in text.split()) or "•"
 
 

@@ -191,7 +191,7 @@ def _profile(plan: Plan, ground: Ground, row: int, mine: pa.Table, changes: Chan
     schema = profile_schema(ground.workspace.spec)
     one = _set(one, {n: t for n, t in changes.attributes.items() if n not in FEATURES}, schema)
     if changes.events or changes.forget or changes.now or "timezone" in changes.attributes:
-        one = add_features(one, mine, audience.items, now=plan.request.now, cuts=ground.cuts)
+        one = add_features(one, mine, audience.items, now=plan.request.now, cuts=audience.cuts)
     return _set(one, {n: t for n, t in changes.attributes.items() if n in FEATURES}, schema)
 
 

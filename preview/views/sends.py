@@ -1,0 +1,104 @@
+"""What went out: every campaign and occasion that the outbox knows, and what became of the mails."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from mailwright.model.message import Status
+from mailwright.sending import workspace_outbox
+from mailwright.workspace import Workspace
+from preview.census import Share
+from preview.masking import masked_text
+from preview.views.context import desk_of, paper_of
+
+HUES = {"accepted": -1, "delivered": -1, "opened": -1, "clicked": -1, "pending": 0, "claimed": 0}
+UNDER_WAY = frozenset({"pending", "claimed"})
+
+
+def sends(request: Request) -> Response:
+    """Sends and rehearsals; a send under way is told again every two seconds."""
+    workspace = desk_of(request).workspace()
+    outboxes: list[dict[str, Any]] = [
+        {"name": name, "sends": _sends(workspace, rehearsal)}
+        for name, rehearsal in (("Sent", False), ("Rehearsed with the stub ESP", True))
+        if _exists(workspace, rehearsal)
+    ]
+    live = any(send["live"] for box in outboxes for send in box["sends"])
+    return paper_of(request).page(
+        request, "sends.html", outboxes=outboxes, live=live, active="sends", spec=workspace.spec
+    )
+
+
+def messages(request: Request) -> Response:
+    """The messages of one send, those that need somebody's attention first."""
+    workspace = desk_of(request).workspace()
+    asked = request.query_params
+    rehearsal = asked.get("of") == "rehearsal"
+    campaign, occasion = asked.get("campaign", ""), asked.get("occasion", "")
+    status = asked.get("status") or None
+    known = {one.value for one in Status}
+    rows = []
+    if _exists(workspace, rehearsal):
+        outbox = workspace_outbox(workspace, rehearsal=rehearsal)
+        try:
+            rows = outbox.operators.messages(
+                campaign=campaign,
+                occasion=occasion,
+                status=Status(status) if status in known else None,
+                limit=200,
+            )
+        finally:
+            outbox.close()
+    mask = desk_of(request).settings.mask
+    shown = [
+        {
+            "row": row,
+            "address": masked_text(row.address) if mask else row.address,
+            "at": datetime.fromtimestamp(row.at, UTC) if row.at else None,
+        }
+        for row in rows
+    ]
+    return paper_of(request).page(
+        request,
+        "messages.html",
+        rows=shown,
+        campaign=campaign,
+        occasion=occasion,
+        active="sends",
+        is_campaign=campaign in workspace.campaign_files,
+    )
+
+
+def _exists(workspace: Workspace, rehearsal: bool) -> bool:
+    """Looking makes nothing: an outbox that is no file yet is not opened."""
+    if not rehearsal and workspace.spec.store:
+        return True
+    return (workspace.state / ("rehearsal.db" if rehearsal else "outbox.db")).is_file()
+
+
+def _sends(workspace: Workspace, rehearsal: bool) -> list[dict[str, Any]]:
+    outbox = workspace_outbox(workspace, rehearsal=rehearsal)
+    try:
+        standings = outbox.operators.overview()
+    finally:
+        outbox.close()
+    return [
+        {
+            "campaign": one.campaign,
+            "occasion": one.occasion,
+            "state": one.state,
+            "why": one.why,
+            "total": sum(one.counts.values()),
+            "live": one.state == "running" and any(one.counts.get(status) for status in UNDER_WAY),
+            "shares": [
+                Share(name, count, HUES.get(name, place % 6 + 1))
+                for place, (name, count) in enumerate(sorted(one.counts.items(), key=lambda pair: -pair[1]))
+            ],
+            "of": "rehearsal" if rehearsal else "sent",
+        }
+        for one in reversed(standings)
+    ]
