@@ -9,7 +9,7 @@ stays a leaf between such runs. docs/rendering.md shows the code of a card.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from jinja2 import nodes
@@ -20,7 +20,7 @@ SHARED = frozenset({"brand", "campaign", "now", "locale"})
 """Names whose value is the same in all mails of a run (the locale is part of every key)."""
 BARRIERS = frozenset({"@abort", "@set"})
 """Marks of atoms that cannot change places with others: an abort, a slot, an assignment."""
-ENCODERS = frozenset({"_html", "_path", "_query", "_css"})
+ENCODERS = frozenset({"_html", "_path", "_query", "_css", "_link"})
 Scope = dict[str, Local]
 
 
@@ -42,6 +42,8 @@ class Module:
     names: set[str] = field(default_factory=set)
     """Names of the row that any part reads."""
     count: int = 0
+    remembered: dict[str, str] = field(default_factory=dict)
+    """Text of a remembered function → its name."""
 
     def fresh(self, prefix: str) -> str:
         self.count += 1
@@ -59,6 +61,13 @@ class Module:
         return "\n".join(self.lines) + "\n"
 
 
+@dataclass(frozen=True)
+class Constant:
+    """Constant text that waits to be appended; neighbours become one piece."""
+
+    text: str
+
+
 @dataclass
 class Part:
     """Writes one function: the body of a template or of a block."""
@@ -69,8 +78,10 @@ class Part:
     indent: int = 1
     reads: Reads = field(default_factory=Reads)
     lines: list[tuple[str, int]] = field(default_factory=list)
-    pending: list[tuple[str, int]] = field(default_factory=list)
+    pending: list[tuple[str | Constant, int]] = field(default_factory=list)
     hoisted: dict[str, str] = field(default_factory=dict)
+    there: set[str] = field(default_factory=set)
+    """Hoisted values that this point cannot be reached without."""
     sets: list[str] = field(default_factory=list)
     loops: int = 0
     remember: bool = True
@@ -102,17 +113,25 @@ class Part:
 
     def flush(self) -> None:
         """Append what is pending to the output in one step; each leaf on its own line, for its location."""
-        if not self.pending:
-            return
-        pad = "    " * self.indent
-        first = self.pending[0][1]
-        if len(self.pending) == 1:
-            self.lines.append((f"{pad}{self.out}.append({self.pending[0][0]})", first))
-        else:
-            self.lines.append((f"{pad}{self.out} += (", first))
-            self.lines += [(f"{pad}    {text},", segment) for text, segment in self.pending]
-            self.lines.append((f"{pad})", first))
+        pieces: list[tuple[str, int]] = []
+        constant = ""
+        for piece, segment in [*self.pending, (None, -1)]:
+            if isinstance(piece, Constant):
+                constant += piece.text
+                continue
+            if constant:
+                pieces.append((self.module.constant(constant), self.segment))
+                constant = ""
+            if piece is not None:
+                pieces.append((piece, segment))
         self.pending = []
+        pad = "    " * self.indent
+        if len(pieces) == 1:
+            self.lines.append((f"{pad}{self.out}.append({pieces[0][0]})", pieces[0][1]))
+        elif pieces:
+            self.lines.append((f"{pad}{self.out} += (", pieces[0][1]))
+            self.lines += [(f"{pad}    {text},", segment) for text, segment in pieces]
+            self.lines.append((f"{pad})", pieces[0][1]))
 
     # -- bodies ------------------------------------------------------------------------------------------
     def body(self, body: Sequence[nodes.Node], scope: Scope) -> None:
@@ -128,7 +147,7 @@ class Part:
 
     def atom(self, atom: nodes.Node | str, scope: Scope) -> None:
         if isinstance(atom, str):
-            self.pending.append((self.module.constant(atom), self.segment))
+            self.pending.append((Constant(atom), self.segment))
             return
         writer = _STATEMENTS.get(type(atom))
         if writer is not None:
@@ -144,13 +163,17 @@ class Part:
         if isinstance(node, nodes.Filter) and node.name in ENCODERS and node.node is not None:
             self.segment = _segment(node)
             written, reads = self._written(node.node, scope)
-            escaped = f"e{node.name}({written})"
+            escaped = f"e{node.name}[{written}]"
         else:
             raise RefusedError("an output without its escape", line=node.lineno)
         self.reads.update(reads)
         if self.loops and not (reads.locals or reads.items or "@abort" in reads.names):
             name = self.hoisted.setdefault(escaped, f"h{len(self.hoisted)}")
-            self.line(f"if {name} is None: {name} = {escaped}")
+            if name not in self.there:
+                self.lines.append(
+                    (f"{'    ' * self.indent}if {name} is None: {name} = {escaped}", self.segment)
+                )
+                self.there.add(name)
             escaped = name
         self.pending.append((escaped, self.segment))
 
@@ -207,49 +230,61 @@ class Part:
                 runs.append((fit, []))
             runs[-1][1].append(atom)
         remembered = [run for fit, run in runs if fit and any(not isinstance(atom, str) for atom in run)]
-        name = self.module.fresh("m")
-        noted = self._function(name, key, remembered, scope)
+        name, noted, local = self._function(key, remembered, scope)
         given = [f"{key}['item_id'] if {key} else None"] if key else []
-        self.line(f"r{name} = {name}({', '.join([*given, chr(114) + 'ow[' + repr('locale') + ']'])})")
+        given += ["row['locale']"] if local else []
+        made = self.module.fresh("r")
+        self.line(f"{made} = {name}({', '.join(given)})")
         if noted:
-            self.line(f"uses += r{name}[{len(remembered)}]")
-        self.reads.names.add("locale")
+            self.line(f"uses += {made}[{len(remembered)}]")
         position = 0
         for fit, run in runs:
             if fit and any(not isinstance(atom, str) for atom in run):
-                self.pending.append((f"r{name}[{position}]", self.segment))
+                self.pending.append((f"{made}[{position}]", self.segment))
                 position += 1
             else:
                 for atom in run:
                     self.atom(atom, scope)
 
-    def _function(self, name: str, key: str, runs: list[list[Any]], scope: Scope) -> bool:
-        """Write the remembered function into the module; True when it hands back uses of fallbacks."""
-        outs = [f"p{index}" for index in range(len(runs))]
+    def _function(self, key: str, runs: list[list[Any]], scope: Scope) -> tuple[str, bool, bool]:
+        """Write the remembered function into the module, unless the same is there (a card shown twice).
+
+        Gives its name, whether it hands back uses of fallbacks, and whether it depends on the locale.
+        """
         part = Part(self.module, self.defaults, remember=False, segment=self.segment)
-        for out, run in zip(outs, runs, strict=True):
-            part.out = out
-            part.line(f"{out} = []")
+        inside = {
+            n: replace(local, python="it") if local.python == key else local for n, local in scope.items()
+        }
+        count, self.module.count = self.module.count, 0  # its names are its own
+        for index, run in enumerate(runs):
+            part.out = f"p{index}"
+            part.line(f"p{index} = []")
             for atom in run:
-                part.atom(atom, scope)
+                part.atom(atom, inside)
             part.flush()
+        self.module.count = count
         self.reads.names |= part.reads.names
-        noted = part.reads.fallbacks
-        joined = ", ".join(f"{self.module.empty}.join({out})" for out in outs)
+        noted, local = part.reads.fallbacks, "locale" in part.reads.names
+        joined = ", ".join(f"{self.module.empty}.join(p{index})" for index in range(len(runs)))
         part.line(f"return ({joined},{' tuple(uses),' if noted else ''})")
-        head = [f"@remember\ndef {name}({'key, ' if key else ''}locale):", "    uses, left = [], [MAX_STEPS]"]
-        head.append("    row = shared(locale)")
-        if key:
-            head.append(f"    {key} = item(key)")
+        parameters = [*(["key"] if key else []), *(["locale"] if local else [])]
+        head = ["    uses, left = [], [MAX_STEPS]", f"    row = shared({'locale' if local else 'None'})"]
+        head += ["    it = item(key)"] if key else []
         head += _blank(part)
-        _emit(self.module, "\n".join(head).split("\n"), part)
-        return noted
+        text = "\n".join([*parameters, *head, *(line for line, _ in part.lines)])
+        name = self.module.remembered.get(text)
+        if name is None:
+            name = self.module.remembered[text] = self.module.fresh("m")
+            _emit(self.module, ["@remember", f"def {name}({', '.join(parameters)}):", *head], part)
+        return name, noted, local
 
     # -- statements --------------------------------------------------------------------------------------
     def _if(self, node: nodes.If, scope: Scope) -> None:
         branches: list[tuple[nodes.Node | None, list[nodes.Node]]] = [(node.test, node.body)]
         branches += [(other.test, other.body) for other in node.elif_]
-        branches.append((None, node.else_))
+        if node.else_ or self.module.record:
+            branches.append((None, node.else_))
+        before = frozenset(self.there)
         for position, (test, body) in enumerate(branches):
             if test is not None:
                 written = self.expression(test, scope)
@@ -267,6 +302,7 @@ class Part:
             self.body(body, scope)
             self.line("pass")
             self.indent -= 1
+            self.there = set(before)
         self.indent -= len(node.elif_)
 
     def _for(self, node: nodes.For, scope: Scope) -> None:
@@ -283,10 +319,14 @@ class Part:
             )
         inside["loop"] = Local(counter, loop=counter)
         self.line(f"{items} = steps({written}, left)")
-        self.line(f"for {counter}, {target} in enumerate({items}):")
+        counted = any(name.name == "loop" for part in node.body for name in part.find_all(nodes.Name))
+        head = f"for {counter}, {target} in enumerate({items}):" if counted else f"for {target} in {items}:"
+        self.line(head)
+        before = frozenset(self.there)
         self.indent, self.loops = self.indent + 1, self.loops + 1
         self.body(node.body, inside)
         self.line("pass")
+        self.there = set(before)
         self.indent, self.loops = self.indent - 1, self.loops - 1
         if node.else_:
             self.line(f"if not {items}:")
@@ -337,10 +377,15 @@ class Part:
             return
         if node.filter.name != "_url":
             raise RefusedError("{% filter %} is not part of the language", line=node.lineno)
+        atoms = list(_atoms(node.body))
+        if len(atoms) == 1 and isinstance(atoms[0], nodes.Filter) and atoms[0].name == "_path":
+            whole = nodes.Filter(atoms[0].node, "_link", atoms[0].args, [], None, None, lineno=node.lineno)
+            self._leaf(whole, scope)
+            return
         outer, name = self.out, self.module.fresh("o")
         self.line(f"{name} = []")
         self.out = name
-        for atom in _atoms(node.body):
+        for atom in atoms:
             self.atom(atom, scope)
         self.flush()
         self.out = outer

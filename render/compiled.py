@@ -12,6 +12,8 @@ from mailwright.errors import Location
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.workspace import WorkspaceSpec
 from render.library import BlockSpec, Strings
+from render.placing import Piece, Token
+from render.source import Kind
 from rules import Rule
 
 
@@ -92,6 +94,21 @@ class CompileStats:
 
 
 @dataclass(frozen=True)
+class TemplateText:
+    """The template before and after compiling, for the slow way (``verify``) and for checks."""
+
+    jinja: tuple[Piece | Token, ...]
+    """MJML with code in place, every escape written in."""
+    segments: tuple[tuple[Kind, str], ...]
+    """Kind and text of each segment, by number."""
+    tokens: Mapping[str, Token]
+    inlined: str
+    """HTML with tokens, styles inlined."""
+    prefix: str
+    """With what tokens begin."""
+
+
+@dataclass(frozen=True)
 class CompiledCampaign:
     """All that is needed to choose blocks and render mails; it can be pickled and sent to other processes."""
 
@@ -114,10 +131,7 @@ class CompiledCampaign:
     """Local picture → published link, of those that templates name."""
     warnings: tuple[str, ...]
     stats: CompileStats
-    source: Any = field(repr=False, default=None)
-    """The template as MJML with Jinja and escapes in place, for the slow way (``verify``)."""
-    inlined: str = field(repr=False, default="")
-    """The compiled HTML with tokens, for checks."""
+    template: TemplateText = field(repr=False)
 
     @property
     def slots(self) -> dict[str, tuple[str, ...]]:

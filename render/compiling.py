@@ -19,7 +19,7 @@ from mailwright.model.workspace import WorkspaceSpec
 from render import cache as disk
 from render.assemble import Assembly, Slot, assemble
 from render.codegen import Module, write_part
-from render.compiled import Code, CompiledBlock, CompiledCampaign, CompiledSlot
+from render.compiled import Code, CompiledBlock, CompiledCampaign, CompiledSlot, TemplateText
 from render.constants import INNER, Constants, fold
 from render.expressions import RefusedError
 from render.formats import zone
@@ -137,8 +137,13 @@ def compile_campaign(
         assets=assets,
         warnings=tuple(warnings),
         stats=stats,
-        source=(placed.jinja, tuple((segment.kind, segment.text) for segment in segments)),
-        inlined=inlined,
+        template=TemplateText(
+            jinja=tuple(placed.jinja),
+            segments=tuple((segment.kind, segment.text) for segment in segments),
+            tokens=placed.tokens,
+            inlined=inlined,
+            prefix=placed.prefix,
+        ),
     )
 
 

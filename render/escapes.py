@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from render.language import LimitError, UnsafeValueError, text
 
 MEMO = 32_768
-"""Values that each escape remembers, the least recently used dropped first."""
+"""Texts that each escape remembers."""
 MAX_VALUE = 20_000
 """Characters of one value in a mail."""
 
@@ -27,12 +26,16 @@ _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]|[\U0001fffe\U0001ffff]"
 )
 _BREAKS = re.compile(r"\s*[\r\n\x0b\x0c\x85\u2028\u2029]\s*")
+_NO_LINE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _SPACES = re.compile(r"[ \t\n]+")
 _SPECIAL = str.maketrans(
     {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;", "\n": " ", "\r": " "}
 )
 _CSS = re.compile(r"[\w #.,%+/-]*(?:(?:rgb|rgba|hsl|hsla)\([\d\s,.%/]*\)[\w #.,%+-]*)?", re.ASCII)
 _SCHEME = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.\-]*)\s*:")
+_PLAIN_HTML = re.compile(r"[ !#-%(-;=?-~]*")
+_PLAIN_PATH = re.compile(r"[A-Za-z0-9/:?#@!$*+,;=%~._-]*")
+_PLAIN_QUERY = re.compile(r"[A-Za-z0-9~._-]*")
 _URL_SAFE = "/:?#[]@!$&*+,;=%~-._"
 FIXED_SCHEME = re.compile(r"\s*(?:https?://|mailto:|tel:|#|\?|/(?!/))", re.IGNORECASE)
 """A link whose constant beginning matches this cannot become anything else by what follows."""
@@ -53,16 +56,22 @@ def ascii_html(shown: str) -> str:
 
 def html(value: Any) -> str:
     """Between tags and inside quoted attributes."""
+    if type(value) is str and _PLAIN_HTML.fullmatch(value) and len(value) <= MAX_VALUE:
+        return value
     return ascii_html(clean(value).translate(_SPECIAL))
 
 
 def path(value: Any) -> str:
     """Inside a link, before any ``?``: what has no place in a link is percent-encoded."""
+    if type(value) is str and _PLAIN_PATH.fullmatch(value) and len(value) <= MAX_VALUE:
+        return value
     return quote(clean(value).strip(), safe=_URL_SAFE)
 
 
 def query(value: Any) -> str:
     """Inside a link after ``?`` or ``#``: one component, wholly percent-encoded."""
+    if type(value) is str and _PLAIN_QUERY.fullmatch(value) and len(value) <= MAX_VALUE:
+        return value
     return quote(clean(value), safe="")
 
 
@@ -82,6 +91,11 @@ def url(shown: str) -> str:
     return shown
 
 
+def link(value: Any) -> str:
+    """A whole link that is one value: ``path`` and ``url`` in one."""
+    return url(path(value))
+
+
 def plain(value: Any) -> str:
     """In the text part: one line, white space as one blank."""
     return _SPACES.sub(" ", _BREAKS.sub(" ", clean(value)))
@@ -96,13 +110,20 @@ HTML: dict[str, Callable[[Any], str]] = {
     "_path": _escaped(path),
     "_query": query,
     "_css": css,
+    "_link": _escaped(link),
 }
-TEXT: dict[str, Callable[[Any], str]] = {"_html": plain, "_path": path, "_query": query, "_css": css}
+TEXT: dict[str, Callable[[Any], str]] = {
+    "_html": plain,
+    "_path": path,
+    "_query": query,
+    "_css": css,
+    "_link": link,
+}
 
 
 def one_line(shown: str, what: str) -> str:
     """A subject or preheader, which must be one line. Raises UnsafeValueError for a line break or control."""
-    if any(ord(character) < 32 or character in "\x7f\x85\u2028\u2029" for character in shown):
+    if _NO_LINE.search(shown):
         raise UnsafeValueError(f"the {what} holds a line break or a control character")
     return _SPACES.sub(" ", shown).strip()
 
@@ -115,13 +136,33 @@ def raw_line(value: Any) -> str:
 LINE: dict[str, Callable[[Any], str]] = {"_html": raw_line}
 
 
-def encoders(mode: str) -> dict[str, Callable[[Any], Any]]:
+class Memo(dict[Any, Any]):
+    """An escape that remembers what it made of each text: ``memo[value]``.
+
+    Only texts are kept (1, 1.0 and True are one key and three outputs). When it is full it starts anew, so
+    that values which belong to one recipient, and are never asked for again, cannot grow it.
+    """
+
+    def __init__(self, make: Callable[[Any], Any]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, value: Any) -> Any:
+        made = self._make(value)
+        if type(value) is str:
+            if len(self) >= MEMO:
+                self.clear()
+            self[value] = made
+        return made
+
+
+def encoders(mode: str) -> dict[str, Memo]:
     """The escapes of one output, each remembering: ``html`` gives ASCII bytes, ``text`` and ``line`` str."""
     table = {"html": HTML, "text": TEXT, "line": LINE}[mode]
+    if mode != "html":
+        return {name: Memo(escape) for name, escape in table.items()}
+    return {name: Memo(_as_bytes(escape)) for name, escape in table.items()}
 
-    def remembering(escape: Callable[[Any], str]) -> Callable[[Any], Any]:
-        if mode == "html":
-            return lru_cache(MEMO, typed=True)(lambda value: escape(value).encode("ascii"))
-        return lru_cache(MEMO, typed=True)(escape)
 
-    return {name: remembering(escape) for name, escape in table.items()}
+def _as_bytes(escape: Callable[[Any], str]) -> Callable[[Any], bytes]:
+    return lambda value: escape(value).encode("ascii")

@@ -123,9 +123,9 @@ class Writer:
             local = self.scope[owner.name]
             if local.loop is not None:
                 return self._loop(local, str(key), node.lineno)
-            if local.depth == 0 and key in self.fields:
-                self.reads.items.add(local.python)
-                return f"get({local.python}, {key!r})"
+            if local.depth == 0 and isinstance(key, str):
+                (self.reads.items if key in self.fields else self.reads.locals).add(local.python)
+                return f"({local.python} and {local.python}.get({key!r}))"
         return f"get({self.write(owner)}, {written})"
 
     def _loop(self, local: Local, key: str, line: int) -> str:

@@ -37,15 +37,14 @@ class UnsafeValueError(Exception):
 
 def get(value: Any, key: Any) -> Any:
     """The member of a mapping or the element of a list; missing where there is none."""
-    if isinstance(value, Mapping):
+    kind = type(value)  # the exact types of data first: this runs for every value of every mail
+    if kind is dict:
         return value.get(key)
-    if isinstance(value, (list, tuple)) and isinstance(key, int):
+    if kind is list or kind is tuple:
+        return value[key] if isinstance(key, int) and -len(value) <= key < len(value) else None
+    if kind is str and isinstance(key, int):
         return value[key] if -len(value) <= key < len(value) else None
-    if value is None:
-        return None
-    if isinstance(value, str) and isinstance(key, int):
-        return value[key : key + 1 or None] or None
-    return None
+    return value.get(key) if isinstance(value, Mapping) else None
 
 
 def part(value: Any, start: int | None, stop: int | None, step: int | None) -> Any:
@@ -171,7 +170,7 @@ def _selected(keep: bool) -> Callable[..., list[Any]]:
 
 
 def _batch(values: Any, size: int, fill: Any = None) -> list[list[Any]]:
-    if not 1 <= number(size) <= MAX_STEPS:
+    if type(size) is not int or not 1 <= size <= MAX_STEPS:
         raise LimitError("batch takes a size from 1 up")
     items = sequence(values)
     rows = [items[start : start + size] for start in range(0, len(items), size)]

@@ -19,29 +19,20 @@ _BLOCKS = frozenset(
 )
 _HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
 _SKIPPED = frozenset(["head", "style", "title", "script"])
+_EDGES = " " + LINE
 _SPACES = re.compile(r"[ \t\r\n\xa0]+")
 _INVISIBLE = re.compile(r"display\s*:\s*none")
-_FOLDS = (
-    (" " + PARAGRAPH, PARAGRAPH),
-    (PARAGRAPH + " ", PARAGRAPH),
-    (" " + LINE, LINE),
-    (LINE + " ", LINE),
-    (LINE + PARAGRAPH, PARAGRAPH),
-    (PARAGRAPH + LINE, PARAGRAPH),
-    (PARAGRAPH + PARAGRAPH, PARAGRAPH),
-    ("  ", " "),
-)
 
 
 def settle(text: str) -> str:
     """Text with its marks turned into line breaks: where several meet the strongest counts."""
-    before = ""
-    while before != text:
-        before = text
-        for pattern, instead in _FOLDS:
-            if pattern in text:
-                text = text.replace(pattern, instead)
-    return text.replace(PARAGRAPH, "\n\n").replace(LINE, "\n").strip() + "\n"
+    paragraphs = [shown for part in text.split(PARAGRAPH) if (shown := part.strip(_EDGES))]
+    text = "\n\n".join(paragraphs)
+    if LINE in text:
+        text = "\n".join([line.strip(" ") for line in text.split(LINE)])
+    while "  " in text:
+        text = text.replace("  ", " ")
+    return text + "\n"
 
 
 def plain_stream(html: str, placed: Placed) -> Stream:

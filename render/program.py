@@ -89,7 +89,9 @@ class Program:
         html, text, line = (self._bind(code) for code in (*self._codes.values(), compiled.line))
         self._html, self._text = html["template"], text["template"]
         self._subject, self._preheader = line["subject"], line["preheader"]
-        self._blocks = {"html": html, "text": text}
+        slots = compiled.compiled_slots.values()
+        self._writers = {slot.name: {b.name: html[b.function] for b in slot.blocks} for slot in slots}
+        self._text_writers = {slot.name: {b.name: text[b.function] for b in slot.blocks} for slot in slots}
         self._links = self._link_makers()
 
     # -- binding -----------------------------------------------------------------------------------------
@@ -105,7 +107,7 @@ class Program:
             "item": self.context.catalogue.get,
             "abort": _abort,
             "noted": _noted,
-            "remember": lru_cache(CARDS, typed=True),
+            "remember": lru_cache(CARDS),  # keys are texts: an item's id, a locale
             "shared": lambda locale: {**self.shared, "locale": locale},
             "checked_url": _checked_html if code.mode == "html" else escapes.url,
             "fill": self._fill_html if code.mode == "html" else self._fill_text,
@@ -197,13 +199,34 @@ class Program:
     def _fill_html(
         self, slot: str, row: Row, out: list[Any], uses: list[Any], left: list[int], arms: set[int]
     ) -> None:
-        """Write the best block that can be made; one that fails leaves nothing behind but its reason."""
+        """Write the chosen block; when it cannot be made, the next that this row may get."""
+        chosen, write = row[f"slot:{slot}"], None
+        if chosen is not None:
+            write = self._writers[slot].get(chosen)
+        length, used = len(out), len(uses)
+        if write is not None:
+            try:
+                write(row, out, uses, left, arms)
+            except FAILURES as error:
+                row["@mail"].failed.append((slot, chosen, self.explained(error)))
+                del out[length:], uses[used:]
+            else:
+                row["@mail"].slots[slot] = chosen
+                return
+        self._fall_back(slot, row, out, uses, left, arms)
+
+    def _fall_back(
+        self, slot: str, row: Row, out: list[Any], uses: list[Any], left: list[int], arms: set[int]
+    ) -> None:
+        """The best block after the chosen one that can be made; one that fails leaves only its reason."""
         mail: Mail = row["@mail"]
-        compiled = self.compiled.compiled_slots[slot]
+        tried = {block for where, block, _ in mail.failed if where == slot}
         for block in self.candidates(slot, row):
+            if block.name in tried:
+                continue
             length, used, taken = len(out), len(uses), set(arms)
             try:
-                self._blocks["html"][block.function](row, out, uses, left, arms)
+                self._writers[slot][block.name](row, out, uses, left, arms)
             except FAILURES as error:
                 del out[length:], uses[used:]
                 arms &= taken
@@ -212,7 +235,7 @@ class Program:
                 mail.slots[slot] = block.name
                 return
         mail.slots[slot] = None
-        if not compiled.optional:
+        if not self.compiled.compiled_slots[slot].optional:
             raise NoBlockError(f"the slot {slot!r} has no block left")
 
     def _fill_text(
@@ -220,7 +243,7 @@ class Program:
     ) -> None:
         name = row["@mail"].slots.get(slot)
         if name is not None:
-            self._blocks["text"][self.compiled.block(slot, name).function](row, out, uses, left, arms)
+            self._text_writers[slot][name](row, out, uses, left, arms)
 
     # -- errors ------------------------------------------------------------------------------------------
     def explained(self, error: BaseException) -> str:

@@ -58,8 +58,9 @@ def recommended(column: pa.Array, items: Mapping[str, Row]) -> Iterator[list[Row
 def mapping_row(row: Mapping[str, Any], names: Iterable[str], items: Mapping[str, Row]) -> Row:
     """The same of one profile given as a mapping, whose recommendations are mappings with ``item_id``."""
     made = {name: row.get(name) for name in names}
+    own = ("source", "score", "reason")
     made["recommendations"] = [
-        {**items[given["item_id"]], **given}
+        {**items[given["item_id"]], **{name: given.get(name) for name in own}}
         for given in row.get("recommendations") or ()
         if given["item_id"] in items
     ]

@@ -141,13 +141,13 @@ class SlowWay:
 
     def _source(self) -> str:
         """The template with a choice of blocks at each slot."""
-        pieces, texts = self.compiled.source
+        template = self.compiled.template
         nowhere = Source("", "")
-        segments = [Segment(kind, text, nowhere, 0) for kind, text in texts]
-        shown = []
-        for piece in pieces:
+        segments = [Segment(kind, text, nowhere, 0) for kind, text in template.segments]
+        shown: list[str] = []
+        for piece in template.jinja:
             if not isinstance(piece, Token):
-                shown.append(piece)
+                shown.append(str(piece))
             elif piece.kind != "mark":
                 shown.append(written(piece, segments, "html"))
             else:
