@@ -77,7 +77,7 @@ def test_the_future_does_not_exist():
 
 def test_the_cart_holds_what_was_added_after_the_last_order_within_14_days():
     row = features(
-        ("beanie", "product_added", 20),
+        ("beanie", "product_added", 14),
         ("tent", "product_added", 9),
         ("tent", "order_completed", 8, 1, 99.0),
         ("cap", "product_added", 2),
@@ -140,3 +140,53 @@ def test_absurd_numbers_are_no_money_and_break_nothing():
         ("cap", "order_completed", 1, 2**62, float("nan")),
     )
     assert (row["purchases"], row["total_spent"], row["items_purchased"]) == (1, 10.0, 2**63 - 1)
+
+
+def test_the_cart_reaches_back_14_days():
+    assert [i["item_id"] for i in features(("cap", "product_added", 13.99))["cart"]["items"]] == ["cap"]
+    assert features(("cap", "product_added", 14))["cart"]["items"] == []
+
+
+def test_recently_viewed_are_ten_at_most_and_equals_by_id():
+    many = [(f"i{n:02}", "product_viewed", 1) for n in range(12)]
+    assert features(*many)["recently_viewed"] == [f"i{n:02}" for n in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("days", "stage"), [(29.9, "new"), (30, "active"), (89.9, "active"), (90, "at_risk"), (180, "lapsed")]
+)
+def test_stages_begin_where_they_say(days, stage):
+    assert features(("cap", "order_completed", days, 1, 9.0))["lifecycle"] == stage
+
+
+@pytest.mark.parametrize(
+    ("now_ago", "trend"), [((0.0,), "rising"), ((31.0, 31.5), "falling"), ((40.0,) * 1 + (1.0,), "steady")]
+)
+def test_trend_is_the_sign_of_a_tenth(now_ago, trend):
+    """Two carts a month ago leave 0.45 where 0.26 is now; one of then and a view of now balance."""
+    kinds = {"rising": "product_added", "falling": "product_added", "steady": "product_viewed"}
+    row = features(*(("cap", kinds[trend], days) for days in now_ago))
+    assert row["trend"] == trend
+
+
+def test_rfm_scores_are_fifths_of_the_buyers():
+    names = [f"p{n}" for n in range(5)]
+    rows = [
+        {
+            "profile_id": who,
+            "item_id": "cap",
+            "event": "order_completed",
+            "at": at,
+            "quantity": 1,
+            "amount": amount,
+        }
+        for n, who in enumerate(names)
+        for at, amount in ((NOW - timedelta(days=10 * (n + 1) + k), 100.0 * (n + 1)) for k in range(n + 1))
+    ]
+    profiles = table(PROFILE_ATTRIBUTES, [{"profile_id": who} for who in [*names, "q"]])
+    events, items = table(INTERACTION_ATTRIBUTES, rows), table(ITEM_ATTRIBUTES, [])
+    found = add_features(profiles, events, items, now=NOW).to_pylist()
+    assert [row["rfm_recency"] for row in found] == [5, 4, 3, 2, 1, None]
+    assert [row["rfm_frequency"] for row in found] == [1, 2, 3, 4, 5, None]
+    assert [row["rfm_monetary"] for row in found] == [1, 2, 3, 4, 5, None]
+    assert [row["rfm"] for row in found] == ["511", "422", "333", "244", "155", None]
