@@ -52,7 +52,7 @@ FAULTS = (
     "malformed",
 )
 CRASH_POLICY = DeliveryPolicy(
-    concurrency=2, backoff_s=0.02, max_backoff_s=0.5, breaker_pause_s=0.02, call_timeout_s=2.0
+    concurrency=2, max_in_call=5, backoff_s=0.02, max_backoff_s=0.5, breaker_pause_s=0.02, call_timeout_s=2.0
 )
 
 
@@ -165,7 +165,8 @@ def crash(name: str, recipients: int, kills: int) -> dict[str, Any]:
             if process.poll() is None:
                 process.kill()
                 done += 1
-            process.wait()
+            if process.wait() == 0:
+                break
         esp.clear_faults()
         outbox = open_outbox(url)
         adapter = adapter_at(esp.url, name)

@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from mailwright.model.message import Status
 from send.adapter import Adapter, Call, Halted, NoAnswer, Refused, TryLater
 from send.outbox.claim import Claim, Claimer
+from send.outbox.queue import Queue
 from send.outbox.recover import recover
 from send.outbox.settle import Result, State, receipts_of, settle
 from send.outbox.store import Outbox
@@ -60,6 +61,7 @@ class Dispatcher:
         self._adapter, self._outbox, self._policy, self._sole = adapter, outbox, policy, sole
         owner = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._claimer = Claimer(outbox.db, adapter, owner, policy)
+        self._queue = Queue(outbox.db, adapter, policy)
         self._pace = Pace(policy)
         self._random = random.Random(policy.seed)  # noqa: S311 jitter needs no secrecy
         self._results: list[Result] = []
@@ -238,8 +240,8 @@ class Dispatcher:
 
     def _count_left(self) -> int:
         with self._outbox.db.read() as connection:
-            return self._claimer.count_left(connection)
+            return self._queue.count_left(connection)
 
     def _next_due(self) -> tuple[float | None, float | None]:
         with self._outbox.db.read() as connection:
-            return self._claimer.next_due(connection)
+            return self._queue.next_due(connection)

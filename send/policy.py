@@ -57,6 +57,8 @@ class DeliveryPolicy:
     """Calls under way at once."""
     max_per_s: float | None = None
     """Calls a second at most; the ESP's own limit headers may lower it."""
+    max_in_call: int | None = None
+    """Most messages in one call, below the ESP's own limit: fewer are then unknown together."""
     group: bool = True
     """Whether recipients of one variant share a call where the ESP can and the mail loses nothing."""
     call_timeout_s: float = 60.0

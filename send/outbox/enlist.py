@@ -48,40 +48,60 @@ def enlist(
     now: float,
     run_started: float,
 ) -> Enlisted:
-    """Records the messages that are not there yet; in one transaction.
+    """Records the messages that are not there yet; in one transaction (``enlist_in``)."""
+    with db.write() as connection:
+        return enlist_in(
+            db,
+            connection,
+            entries,
+            adapter=adapter,
+            purpose=purpose,
+            hash_address=hash_address,
+            now=now,
+            run_started=run_started,
+        )
+
+
+def enlist_in(
+    db: Database,
+    connection: sa.Connection,
+    entries: Sequence[Entry],
+    *,
+    adapter: str,
+    purpose: str | None,
+    hash_address: Any,
+    now: float,
+    run_started: float,
+) -> Enlisted:
+    """``enlist`` inside of a transaction that changes other things with it: a trigger's timer, say.
 
     One that an earlier run left behind and this run has sent meanwhile stands as pending: the sending
     counts it. One that was skipped before is weighed again: its reason may be gone, and it was never sent.
     """
     rows = {e.message.message_id: _row(e, adapter, purpose, hash_address, now) for e in entries}
-    with db.write() as connection:
-        found = connection.execute(
-            sa.select(
-                messages.c.message_id, messages.c.status, messages.c.reason, messages.c.claimed_at
-            ).where(messages.c.message_id.in_(list(rows)))
-        ).all()
-        again = [
-            row.message_id
-            for row in found
-            if row.status == Status.SKIPPED and row.reason != SkipReason.STOPPED
-        ]
-        if again:
-            connection.execute(
-                sa.delete(messages).where(
-                    messages.c.message_id.in_(again), messages.c.status == Status.SKIPPED
-                )
-            )
-        known = {row.message_id: _standing(row, run_started) for row in found if row.message_id not in again}
-        new = [row for message_id, row in rows.items() if message_id not in known]
-        db.insert_new(
-            connection,
-            bodies,
-            [
-                {"body_id": i, "content": compress(c), "content_bytes": len(c)}
-                for i, c in {e.body for e in entries if e.body is not None}
-            ],
+    found = connection.execute(
+        sa.select(messages.c.message_id, messages.c.status, messages.c.reason, messages.c.claimed_at).where(
+            messages.c.message_id.in_(list(rows))
         )
-        db.insert_new(connection, messages, new)
+    ).all()
+    again = [
+        row.message_id for row in found if row.status == Status.SKIPPED and row.reason != SkipReason.STOPPED
+    ]
+    if again:
+        connection.execute(
+            sa.delete(messages).where(messages.c.message_id.in_(again), messages.c.status == Status.SKIPPED)
+        )
+    known = {row.message_id: _standing(row, run_started) for row in found if row.message_id not in again}
+    new = [row for message_id, row in rows.items() if message_id not in known]
+    db.insert_new(
+        connection,
+        bodies,
+        [
+            {"body_id": i, "content": compress(c), "content_bytes": len(c)}
+            for i, c in {e.body for e in entries if e.body is not None}
+        ],
+    )
+    db.insert_new(connection, messages, new)
     dead = Counter(row["reason"] for row in new if row["status"] != Status.PENDING)
     return Enlisted(len(new), Counter(known.values()), dead)
 

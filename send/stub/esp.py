@@ -39,6 +39,7 @@ class StubEsp:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
         self._wire: Wire | None = None
+        self._client: httpx.Client | None = None
         self.url = ""
 
     def __enter__(self) -> StubEsp:
@@ -63,6 +64,9 @@ class StubEsp:
         return self.url
 
     def stop(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
         if self._child is not None:
             self._child.terminate()
             self._child.wait(10)
@@ -143,9 +147,16 @@ class StubEsp:
             ]
 
     def _ask(self, method: str, path: str, content: bytes = b"") -> Any:
-        response = httpx.request(method, f"{self.url}/_stub/{path}", content=content, timeout=60)
-        response.raise_for_status()
-        return response.json()
+        if self._client is None:
+            # Loopback only: no certificates to read, no proxy to ask.
+            self._client = httpx.Client(timeout=60, verify=False, trust_env=False)  # noqa: S501
+        url = f"{self.url}/_stub/{path}"
+        try:
+            response = self._client.request(method, url, content=content)
+        except httpx.TransportError:
+            # The connection was cut, as it can be on request; these requests may be repeated.
+            response = self._client.request(method, url, content=content)
+        return response.raise_for_status().json()
 
     def _run(self, ready: threading.Event, failure: list[OSError]) -> None:
         asyncio.run(self._serve(ready, failure))

@@ -290,3 +290,11 @@ def test_a_failing_source_ends_the_delivery_and_keeps_what_it_gave(outbox: Outbo
     sent = deliver([make_message(i) for i in range(250)], adapter=memory, outbox=outbox)
     assert sent.sent + sent.already_sent == 250
     assert len(memory.sent) == 250  # type: ignore[attr-defined]
+
+
+def test_calls_can_be_kept_small(esp: StubEsp, outbox: Outbox, adapter_for: MakeAdapter) -> None:
+    policy = replace(FAST, max_in_call=5)
+    messages = [make_message(i) for i in range(12)]
+    report = deliver(messages, adapter=adapter_for("postmark"), outbox=outbox, policy=policy)
+    assert (report.sent, report.calls) == (12, 3)
+    del esp
