@@ -11,6 +11,7 @@ import orjson
 from mailwright.errors import RenderError
 from mailwright.model.identity import fingerprint
 from render.compiled import CompileStats
+from render.furnace import fire
 from render.kiln import Inliner
 from render.placing import Placed
 from render.source import Segment
@@ -24,8 +25,6 @@ def fired(
     segments: Sequence[Segment],
 ) -> tuple[str, CompileStats]:
     """The compiled HTML with tokens, and what it took. Raises TemplateError for MJML that cannot be read."""
-    from render.furnace import fire
-
     key = fingerprint(list(toolchain), inliner, placed.prefix, placed.mjml)
     path = None if folder is None else folder / f"{key}.json"
     if path is not None and (kept := _read(path)) is not None:
@@ -33,7 +32,8 @@ def fired(
     try:
         html = fire(placed.mjml, placed.prefix, inliner)
     except RenderError as error:
-        raise segments[0].error(error.what, fix="see docs/rendering.md for what MJML takes") from error
+        fix = error.fix or "see docs/rendering.md for what MJML takes"
+        raise segments[0].error(error.what, fix=fix) from error
     if path is not None:
         _write(path, html)
     return html, CompileStats(1, 1, False, len(html))

@@ -84,10 +84,10 @@ def compile_campaign(
         fields=item_fields(settings),
         asset=asset,
     )
+    placed = place(segments)
     functions = {name: f"block_{index}" for index, name in enumerate(_block_names(assembly))}
     slots, warnings = _slots(assembly, catalog, settings, functions)
     warnings += _check_code(segments, slots, names)
-    placed = place(segments)
     inlined, stats = disk.fired(placed, settings.inliner, cache, _toolchain(), segments)
     found = stream(inlined, placed)
     check(found, placed, segments)

@@ -1,7 +1,137 @@
-"""MJML and inlining in a process of their own, which can be killed when it takes too long or too much."""
+"""MJML and inlining in a process of their own, which can be killed when it takes too long or too much.
+
+The parsers of MJML, HTML and CSS are other people's, and what they are given is an author's. The process has
+a limit on its memory, is killed when it does not answer in time, and is started again for the next template;
+one process serves many templates, one after the other.
+"""
 
 from __future__ import annotations
 
-from render.kiln import fire
+import atexit
+import contextlib
+import resource
+import selectors
+import subprocess
+import sys
+import threading
+from typing import IO
 
-__all__ = ["fire"]
+import orjson
+
+from mailwright.errors import RenderError
+from render.kiln import Inliner
+
+MAX_SECONDS = 60.0
+"""What one template may take; a large one takes half a second."""
+MAX_BYTES = 2 * 1024**3
+"""Address space of the process."""
+
+_lock = threading.Lock()
+_process: subprocess.Popen[bytes] | None = None
+
+
+def fire(source: str, prefix: str, inliner: Inliner, *, seconds: float = MAX_SECONDS) -> str:
+    """``kiln.fire`` in the other process. Raises RenderError for what cannot be read, takes too long or too
+    much memory."""
+    request = orjson.dumps({"source": source, "prefix": prefix, "inliner": inliner})
+    with _lock:
+        answer = _ask(request, seconds)
+    if "error" in answer:
+        raise RenderError(answer["error"])
+    return answer["html"]
+
+
+def _ask(request: bytes, seconds: float) -> dict[str, str]:
+    process = _running()
+    if process.stdin is None or process.stdout is None:
+        raise RenderError("the process that compiles templates has no pipes")
+    try:
+        _write(process.stdin, request)
+        answer = _read(process.stdout, seconds)
+    except TimeoutError as error:
+        _stop()
+        raise RenderError(
+            f"compiling this template took more than {seconds:g} seconds", fix="make the template smaller"
+        ) from error
+    except (OSError, EOFError) as error:
+        _stop()
+        raise RenderError(
+            "compiling this template ended its process: it is too deep or needs too much memory",
+            fix="make the template smaller",
+        ) from error
+    found: dict[str, str] = orjson.loads(answer)
+    return found
+
+
+def _running() -> subprocess.Popen[bytes]:
+    global _process
+    if _process is None or _process.poll() is not None:
+        _process = subprocess.Popen(
+            [sys.executable, "-m", "render.furnace"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env=_environment(),
+        )
+    return _process
+
+
+def _environment() -> dict[str, str]:
+    """The child finds the same packages as we do, and nothing else of our environment."""
+    return {"PYTHONPATH": ":".join(part for part in sys.path if part), "LC_ALL": "C.UTF-8"}
+
+
+@atexit.register
+def _stop() -> None:
+    """End the process; the next request starts another."""
+    global _process
+    if _process is not None:
+        _process.kill()
+        _process.wait()
+        for pipe in (_process.stdin, _process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+        _process = None
+
+
+def _write(pipe: IO[bytes], data: bytes) -> None:
+    pipe.write(len(data).to_bytes(8, "big") + data)
+    pipe.flush()
+
+
+def _read(pipe: IO[bytes], seconds: float | None = None) -> bytes:
+    """One message, its first byte within ``seconds``. Raises EOFError when the other side is gone."""
+    if seconds is not None:
+        with selectors.DefaultSelector() as waiting:
+            waiting.register(pipe, selectors.EVENT_READ)
+            if not waiting.select(seconds):
+                raise TimeoutError
+    head = pipe.read(8)
+    if len(head) < 8:
+        raise EOFError
+    return pipe.read(int.from_bytes(head, "big"))
+
+
+def _serve() -> None:
+    """The other process: one template after the other until the pipe closes."""
+    from render import kiln
+
+    with contextlib.suppress(ValueError, OSError):  # a machine without this limit has the time limit left
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_BYTES, MAX_BYTES))
+    while True:
+        try:
+            request = orjson.loads(_read(sys.stdin.buffer))
+        except EOFError:
+            return
+        try:
+            answer = {"html": kiln.fire(request["source"], request["prefix"], request["inliner"])}
+        except RenderError as error:
+            answer = {"error": error.what}
+        except (MemoryError, RecursionError) as error:
+            answer = {"error": f"this template is too large to compile ({type(error).__name__})"}
+        _write(sys.stdout.buffer, orjson.dumps(answer))
+
+
+if __name__ == "__main__":
+    _serve()

@@ -89,6 +89,10 @@ def cut(source: Source) -> list[Segment]:
             inside = ""
         elif not inside and value:
             segments.append(Segment("data", value, source, source.start + position - len(value)))
+    if inside:
+        opening, closing = ("{{", "}}") if inside == "expr" else ("{%", "%}")
+        place = source.at(source.start + begin - 2)
+        raise TemplateError(f"{opening} has no end", at=place, fix=f"close it with {closing}")
     return segments
 
 

@@ -1,0 +1,187 @@
+"""What cannot work is refused when compiling, at its place, with the fix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from mailwright.errors import MailwrightError, SourceError
+from render import furnace, load_library
+from tests.render.kit import compiled, library, mjml, text
+
+COLUMN = "<mj-section><mj-column>{}</mj-column></mj-section>".format
+CASES = [
+    # (content of mj-body, part of the message, part of the fix)
+    (text("{{ 'a' * 300000000 }}"), "counted with", None),
+    (text("{{ ''.__class__.__mro__ }}"), "cannot be read", "only data"),
+    (text("{{ first_name['__class__'] }}"), "cannot be read", "only data"),
+    (text("{{ first_name.upper() }}"), "no methods", "use a filter: | upper"),
+    (text("{{ range.__globals__ }}"), "cannot be read", None),
+    (text("{{ first_nam | fallback('x') }}"), "no 'first_nam'", "did you mean 'first_name'"),
+    (text("{{ first_name }}"), "may be missing", "fallback"),
+    (text("{{ first_name | uper }}"), "no filter 'uper'", "did you mean 'upper'"),
+    (text("{{ first_name | safe }}"), "no filter 'safe'", "escaped where it stands"),
+    (text("{{ segment('vipp') }}"), "no segment 'vipp'", "did you mean 'vip'"),
+    (text("{% if first_name %}x"), "which closes before it ends", "{% endif %}"),
+    (text("{% for x in [1] %}{% endif %}"), "not Jinja", None),
+    (text("{{ first_name + }}"), "not an expression", None),
+    (text("a {{ x"), "{{ has no end", "}}"),
+    (text("{% extends 'x' %}"), "not part of the language", "slots"),
+    (text("{% include '../../etc/passwd' %}"), "no partial", None),
+    (text("{% include '/etc/passwd' %}"), "no partial", None),
+    (text("a < b"), "a bare <", "&lt;"),
+    (text("<b>x</i>"), "</i> stands where </b> is due", None),
+    (text("<script>x</script>"), "does not work in mail", None),
+    (text('<a href="javascript:alert(1)">x</a>'), "cannot start with javascript:", "https"),
+    (text('<a onclick="x()">x</a>'), "script", None),
+    (text("<a {% if points %}href='x'{% endif %}>x</a>"), "inside the tag", "around the whole element"),
+    (text("<a href={{ unsubscribe_url }}>x</a>"), "needs quotes", None),
+    (text('<b class="{{ colour }}">x</b>'), "must be known", "constant"),
+    (
+        text('<a href="https://a.example">x <a href="https://b.example">y</a></a>'),
+        "a link inside a link",
+        None,
+    ),
+    (
+        text('<b style="{% if points %}color:red{% endif %}">x</b>'),
+        "cannot stand in a style",
+        "if condition else",
+    ),
+    (COLUMN("{{ points }}"), "cannot stand here", "<mj-text>"),
+    (COLUMN("hello"), "text cannot stand here", "<mj-text>"),
+    (COLUMN("<mj-txt>x</mj-txt>"), "no <mj-txt>", "did you mean 'mj-text'"),
+    (COLUMN("<mj-text>x</mj-txt>"), "</mj-txt> stands where </mj-text> is due", None),
+    (COLUMN('<mj-image src="x" width="{{ points }}px" />'), "must be known", "constant"),
+    (COLUMN('<mj-button width="{{ points }}px">x</mj-button>'), "must be known", None),
+    (COLUMN('<mj-image src="x" src="y" />'), "twice", None),
+    (COLUMN('<mj-include path="x.mjml" />'), "mj-include", "{% include"),
+    ('<mj-section padding-left="{{ points }}px"></mj-section>', "must be known", None),
+    (
+        "<mj-section>{% if points %}<mj-column></mj-column>{% endif %}<mj-column></mj-column></mj-section>",
+        "columns come and go",
+        "width",
+    ),
+    (
+        "<mj-section>{% if points %}<mj-column>{% endif %}</mj-column></mj-section>",
+        "same element",
+        "between the same two tags",
+    ),
+    ('{% if points %}{% slot "x" optional %}{% endif %}', "inside {% if %}", "when"),
+    ('{% slot "nothing" %}', "no block fills the slot", None),
+    ('{% slot "a" optional %}{% slot "a" optional %}', "stands here twice", None),
+    ("{% card points %}", "no card 'product'", "blocks/cards/product.mjml"),
+    (text("{{ brand.nothing }}"), "is not set", "fallback"),
+    (text("{{ asset(first_name) }}"), "one file name", "asset("),
+    (text("{% set points = 1 %}{{ x }}"), "no 'x'", None),
+    (text("{% for a in [1] recursive %}{% endfor %}"), "recursive", None),
+]
+HEADS = [
+    ("<mj-style>.a:first-child { color: red }</mj-style>", "depends on what stands beside"),
+    ("<mj-style>.a + .b { color: red }</mj-style>", "depends on what stands beside"),
+    ("<mj-style>.a { color: {{ colour }} }</mj-style>", "the same for everyone"),
+    ("<mj-style>{% if points %}.a { color: red }{% endif %}</mj-style>", "the same for everyone"),
+    ("{% if points %}<mj-font name='x' href='y' />{% endif %}", "cannot stand in <mj-head>"),
+]
+
+
+@pytest.mark.parametrize(("body", "what", "fix"), CASES, ids=[case[0][:60] for case in CASES])
+def test_it_is_refused_with_its_place_and_fix(tmp_path: Path, body: str, what: str, fix: str | None) -> None:
+    with pytest.raises(SourceError) as error:
+        compiled(tmp_path, mjml("\n" + body))
+    assert what in error.value.what
+    assert error.value.at.file == "templates/t/template.mjml"
+    assert error.value.at.line == 3
+    assert fix is None or fix in (error.value.fix or "")
+
+
+@pytest.mark.parametrize(("head", "what"), HEADS)
+def test_a_head_that_differs_by_recipient_is_refused(tmp_path: Path, head: str, what: str) -> None:
+    with pytest.raises(SourceError, match=r"templates/t/template\.mjml:1:") as error:
+        compiled(tmp_path, mjml(text("x"), head=head))
+    assert what in error.value.what
+
+
+def test_a_slot_whose_blocks_all_need_something_is_refused(tmp_path: Path) -> None:
+    blocks = {
+        "a": f"---\nslot: hero\nwhen: points > 3\n---\n{text('x')}",
+        "b": f"---\nslot: hero\nneeds: [first_name]\n---\n{text('x')}",
+    }
+    with pytest.raises(SourceError, match="can stay empty") as error:
+        compiled(tmp_path, mjml('{% slot "hero" %}'), blocks)
+    assert "optional" in (error.value.fix or "")
+
+
+def test_needs_and_conditions_make_values_certain(tmp_path: Path) -> None:
+    shown = text("{{ first_name }}")
+    for head in (
+        "needs: [first_name]",
+        "when: first_name = 'Ada' AND points > 3",
+        "when: NOT first_name IS NULL",
+    ):
+        compiled(
+            tmp_path, mjml('{% slot "hero" optional %}'), {"a": f"---\nslot: hero\n{head}\n---\n{shown}"}
+        )
+    compiled(
+        tmp_path,
+        mjml('{% slot "hero" %}'),
+        {"a": f"---\nslot: hero\ndefaults: {{first_name: you}}\n---\n{shown}"},
+    )
+    head = "when: first_name = 'Ada' OR points > 3"
+    with pytest.raises(SourceError, match="may be missing"):
+        compiled(
+            tmp_path, mjml('{% slot "hero" optional %}'), {"a": f"---\nslot: hero\n{head}\n---\n{shown}"}
+        )
+
+
+@pytest.mark.parametrize("subject", ["Hello {{ nam }}", "{{ first_name }}", "Hello {% if %}", "a\nb"])
+def test_a_wrong_subject_is_refused_in_the_campaign_file(tmp_path: Path, subject: str) -> None:
+    with pytest.raises(SourceError, match=r"campaigns/spring\.yaml"):
+        compiled(tmp_path, mjml(text("x")), campaign={"subject": subject})
+
+
+def test_partials_and_macros_in_a_circle_are_refused(tmp_path: Path) -> None:
+    blocks = {
+        "partials/a": "{% include 'partials/b.mjml' %}",
+        "partials/b": "{% include 'partials/a.mjml' %}",
+    }
+    with pytest.raises(SourceError, match="circle"):
+        compiled(tmp_path, mjml("{% include 'partials/a.mjml' %}"), blocks)
+
+
+def test_a_link_out_of_the_workspace_is_not_followed(tmp_path: Path) -> None:
+    outside = tmp_path / "outside.mjml"
+    outside.write_text("secret")
+    folder = tmp_path / "workspace"
+    library(folder, mjml(text("x")))
+    (folder / "blocks" / "partials").mkdir(parents=True)
+    (folder / "blocks" / "partials" / "x.mjml").symlink_to(outside)
+    with pytest.raises(MailwrightError, match="link out of its folder"):
+        load_library(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what"),
+    [
+        ("blocks/x.mjml", "<mj-section></mj-section>", "names no slot"),
+        ("blocks/x.mjml", "---\nslot: a\npriorty: 3\n---\n", "unknown key 'priorty'"),
+        ("blocks/x.mjml", "---\nslot: a\n", "has no end"),
+        ("blocks/x.mjml", "---\nslot: [a\n---\n", "not YAML"),
+    ],
+)
+def test_a_wrong_block_file_is_refused(tmp_path: Path, name: str, content: str, what: str) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    with pytest.raises(SourceError, match=name) as error:
+        load_library(tmp_path)
+    assert what in error.value.what
+
+
+def test_compiling_is_killed_when_it_is_too_much(tmp_path: Path) -> None:
+    deep = "<mjml><mj-body><mj-raw>" + "<b>" * 200_000 + "</mj-raw></mj-body></mjml>"
+    with pytest.raises(MailwrightError, match="too deep"):
+        furnace.fire(deep, "zqj", "premailer")
+    with pytest.raises(MailwrightError, match="more than 0 seconds"):
+        furnace.fire("<mjml><mj-body></mj-body></mjml>", "zqj", "premailer", seconds=0)
+    compiled(tmp_path, mjml(text("and it goes on")))
