@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from mailwright.errors import UsageError
-from mailwright.model.message import Status
+from mailwright.model.message import Address, Status
 from mailwright.model.workspace import EspSpec
 from send import DeliveryPolicy, DeliveryStopped, Outbox, StubEsp, deliver, open_adapter, open_outbox
 from send.adapter import Adapter
 from send.pace import Pace
 from send.policy import Cap, QuietHours, WarmUp
+from send.trial import seeded, trial_sends
 from tests.send.conftest import FAST, MakeAdapter, make_message
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -298,3 +299,18 @@ def test_calls_can_be_kept_small(esp: StubEsp, outbox: Outbox, adapter_for: Make
     report = deliver(messages, adapter=adapter_for("postmark"), outbox=outbox, policy=policy)
     assert (report.sent, report.calls) == (12, 3)
     del esp
+
+
+def test_trial_sends_are_marked_and_count_for_nobody(
+    esp: StubEsp, outbox: Outbox, adapter_for: MakeAdapter
+) -> None:
+    adapter = adapter_for("sendgrid")
+    messages = [make_message(1), make_message(2)]
+    checkers = [Address("qa@shop.example", "QA"), Address("boss@shop.example")]
+    trial = trial_sends(messages, checkers, occasion="test-1")
+    assert deliver(trial, adapter=adapter, outbox=outbox, policy=FAST).sent == 4
+    assert {mail.to for mail in esp.mailbox} == {"qa@shop.example", "boss@shop.example"}
+    assert all(mail.subject.startswith("[Test] Hello") for mail in esp.mailbox)
+    assert not any("List-Unsubscribe" in mail.headers for mail in esp.mailbox)
+    real = seeded(messages, checkers)
+    assert deliver(real, adapter=adapter, outbox=outbox, policy=FAST).sent == 4
