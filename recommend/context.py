@@ -17,7 +17,7 @@ from recommend.catalogue import Catalogue, read_catalogue
 from recommend.exclusions import Exclusions, bought_before, gather_exclusions
 from recommend.foldin import Fold, Folding, fold_met, fold_rated
 from recommend.model import Model
-from recommend.ratings import Events, Pairs, asked_about, gather_pairs, read_events, take_profiles
+from recommend.ratings import Events, Pairs, asked_about, faded, gather_pairs, read_events, take_profiles
 from recommend.training import last_event
 from recommend.words import word_vectors
 
@@ -76,8 +76,11 @@ class Context:
 
     @cached_property
     def history(self) -> sparse.csr_matrix:
-        """Rows × items: how strongly each profile is drawn to what it met."""
-        return self.matrix(self.pairs, self.pairs.strength)
+        """Rows × items: how strongly each profile is drawn to what it met.
+
+        Without the quantity: how many were bought says how sure a liking is, not what else is liked.
+        """
+        return self.matrix(self.pairs, self.pairs.weight * faded(self.pairs.age, self.spec))
 
     @cached_property
     def neighbours(self) -> sparse.csr_matrix:

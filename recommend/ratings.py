@@ -120,7 +120,6 @@ def read_events(interactions: pa.Table, item_ids: Any, spec: RecommendSpec, now:
     )
     weight = np.array([spec.weights[name] for name in names] or [0.0])[kind[usable]]
     age = age[usable]
-    fade = FLOOR + (1 - FLOOR) * np.exp2(-age / spec.half_life_days)
     who = flat(interactions["profile_id"]).filter(pa.array(usable))
     profile_ids = who.unique().sort()
     return Events(
@@ -133,11 +132,17 @@ def read_events(interactions: pa.Table, item_ids: Any, spec: RecommendSpec, now:
         quantity=quantity[usable],
         unit_price=(numbers(interactions, "amount", np.nan) / np.maximum(quantity, 1))[usable],
         weight=weight,
-        strength=weight * fade * np.log2(1 + quantity[usable]),
+        strength=weight * faded(age, spec) * np.log2(1 + quantity[usable]),
         rating=rating[usable],
         names=names,
         dropped=dropped,
     )
+
+
+def faded(age: F64, spec: RecommendSpec) -> F64:
+    """What is left of an event's weight after ``age`` days: 1 when new, never less than ``FLOOR``."""
+    left: F64 = FLOOR + (1 - FLOOR) * np.exp2(-age / spec.half_life_days)
+    return left
 
 
 def gather_pairs(events: Events, items: int) -> Pairs:
