@@ -46,7 +46,9 @@ class Intake:
         }
         for name, column in typed.items():
             wrong = column.wrong | raw.wrong.get(name, {})
-            judge = self.reject if schema[name].required or name in decisive else self.set_aside
+            if not wrong:
+                raw.columns[name] = column.values  # the value as it came is not needed any more
+            judge = self.reject if schema[name].required or name in decisive else self._list
             for position in sorted(wrong):
                 judge(name, [position], wrong[position])
         for name, attribute in schema.items():
@@ -62,15 +64,18 @@ class Intake:
 
     def set_aside(self, name: str, positions: Iterable[int], what: str) -> None:
         """Keep these rows and make the attribute missing in them. Rows already rejected stay so, unlisted."""
+        gone = self._list(name, positions, what)
+        if gone:
+            mask = np.zeros(len(self._keep), dtype=bool)
+            mask[gone] = True
+            self.columns[name] = _without(self.columns[name], mask)
+
+    def _list(self, name: str, positions: Iterable[int], what: str) -> list[int]:
+        """Note values that are set aside, of the rows still kept; which rows those are."""
         gone = [position for position in positions if self._keep[position]]
         for position in gone:
             self._note_value(position, name, what, rejected=False)
-        if gone and self._schema[name].type != "object":
-            mask = np.zeros(len(self._keep), dtype=bool)
-            mask[gone] = True
-            column = self.columns[name]
-            if column.null_count != len(column):
-                self.columns[name] = _without(column, mask)
+        return gone
 
     def kept(self, condition: pa.Array) -> list[int]:
         """Positions of the rows still kept for which the condition holds."""
@@ -120,9 +125,6 @@ class Intake:
 
 
 def _without(column: pa.Array, mask: Mask) -> pa.Array:
-    if pa.types.is_list(column.type):
-        values = [None if gone else value for gone, value in zip(mask, column.to_pylist(), strict=True)]
-        return pa.array(values, column.type)
     return pc.if_else(pa.array(mask), pa.scalar(None, column.type), column)
 
 

@@ -76,13 +76,12 @@ def _check_names(spec: WorkspaceSpec, known: list[str]) -> None:
 
 def _share_mailboxes(profiles: pa.Table, report: AudienceReport) -> pa.Table:
     """Whoever unsubscribed at an address is unsubscribed at it, under every profile that has it."""
-    keys = profiles.column("email_key").to_pylist()
-    gone = profiles.column("unsubscribed").to_pylist()
-    times = Counter(key for key in keys if key is not None)
-    left = {key for key, out in zip(keys, gone, strict=True) if out and key is not None}
-    report.email_problems = Counter(p for p in profiles.column("email_problem").to_pylist() if p is not None)
-    report.shared_addresses = sum(n for n in times.values() if n > 1)
-    result = [bool(out) or key in left for key, out in zip(keys, gone, strict=True)]
-    report.unsubscribed_elsewhere = sum(result) - sum(map(bool, gone))
-    position = profiles.column_names.index("unsubscribed")
-    return profiles.set_column(position, "unsubscribed", pa.array(result))
+    keys, gone = profiles.column("email_key"), profiles.column("unsubscribed")
+    times = pc.value_counts(keys.drop_null()).field("counts")
+    left = pc.unique(keys.filter(gone).drop_null())
+    result = pc.or_(gone, pc.is_in(keys, value_set=left))
+    problems = pc.value_counts(profiles.column("email_problem").drop_null()).to_pylist()
+    report.email_problems = Counter({problem["values"]: problem["counts"] for problem in problems})
+    report.shared_addresses = pc.sum(times.filter(pc.greater(times, 1))).as_py() or 0
+    report.unsubscribed_elsewhere = (pc.sum(result).as_py() or 0) - (pc.sum(gone).as_py() or 0)
+    return profiles.set_column(profiles.column_names.index("unsubscribed"), "unsubscribed", result)

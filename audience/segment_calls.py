@@ -108,13 +108,7 @@ def _profiles(calls: _Calls, names: ColumnNames) -> Iterator[tuple[int, dict[str
         if who is None:
             calls.broken.append((row, "nobody: neither userId nor a known anonymousId", ""))
             continue
-        traits = _mapping(call.get("traits"))
-        context = _mapping(call.get("context"))
-        known: dict[str, Any] = {name: context[name] for name in ("locale", "timezone") if context.get(name)}
-        preferences = _mapping(_mapping(context.get("consent")).get("categoryPreferences"))
-        if preferences:
-            known["consent"] = sorted(purpose for purpose, given in preferences.items() if given is True)
-        known |= _known(traits, names, calls.counts, "trait")
+        known = traits_of(call, names, calls.counts)
         _, earlier = people.get(who, (row, {"profile_id": who}))
         people[who] = (row, earlier | {k: v for k, v in known.items() if v is not None} | {"profile_id": who})
     yield from sorted(people.values(), key=lambda person: person[0])
@@ -122,18 +116,30 @@ def _profiles(calls: _Calls, names: ColumnNames) -> Iterator[tuple[int, dict[str
 
 def _interactions(calls: _Calls, names: ColumnNames) -> Iterator[tuple[int, dict[str, Any]]]:
     for row, call in calls.calls:
-        properties = _mapping(call.get("properties"))
-        event = _snake(str(call.get("event") or ""))
-        base = {
-            "profile_id": calls.person(call),
-            "event": _EVENTS.get(event, event) or None,
-            "at": _time(call),
-        }
-        products = properties.get("products")
-        lines = [p for p in products if isinstance(p, dict)] if isinstance(products, list) else []
-        for line in lines or [{}]:
-            told = {k: v for k, v in properties.items() if k != "products"} | line
-            yield row, _line(told, bool(lines), event) | _known(told, names, calls.counts, "property") | base
+        for line in lines_of(call, names, calls.counts):
+            yield row, line | {"profile_id": calls.person(call), "at": _time(call)}
+
+
+def traits_of(call: Mapping[str, Any], names: ColumnNames, counts: Counter[str]) -> dict[str, Any]:
+    """The attributes that one identify call tells, by name; undeclared ones are counted."""
+    context = _mapping(call.get("context"))
+    known: dict[str, Any] = {name: context[name] for name in ("locale", "timezone") if context.get(name)}
+    preferences = _mapping(_mapping(context.get("consent")).get("categoryPreferences"))
+    if preferences:
+        known["consent"] = sorted(purpose for purpose, given in preferences.items() if given is True)
+    return known | _known(_mapping(call.get("traits")), names, counts, "trait")
+
+
+def lines_of(call: Mapping[str, Any], names: ColumnNames, counts: Counter[str]) -> Iterator[dict[str, Any]]:
+    """The interactions that one track call tells, one a product, without who and when."""
+    properties = _mapping(call.get("properties"))
+    event = _snake(str(call.get("event") or ""))
+    products = properties.get("products")
+    lines = [p for p in products if isinstance(p, dict)] if isinstance(products, list) else []
+    for line in lines or [{}]:
+        told = {k: v for k, v in properties.items() if k != "products"} | line
+        known = _line(told, bool(lines), event) | _known(told, names, counts, "property")
+        yield known | {"event": _EVENTS.get(event, event) or None}
 
 
 def _line(told: Mapping[str, Any], of_many: bool, event: str) -> dict[str, Any]:

@@ -112,6 +112,11 @@ def test_affinities_are_shares_of_interest():
     ]
 
 
+def test_an_interest_is_worth_half_after_90_days():
+    row = features(("cap", "product_viewed", 90), ("tent", "product_viewed", 0))
+    assert [round(one["share"], 4) for one in row["category_affinities"]] == [0.6667, 0.3333]
+
+
 def test_the_preferred_hour_is_the_profiles_own():
     assert features(("cap", "product_viewed", 1), zone="Europe/Oslo")["preferred_hour"] == 10
     assert features(("cap", "product_viewed", 1))["preferred_hour"] == 9
