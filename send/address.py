@@ -36,6 +36,8 @@ def wire_email(email: str, *, smtputf8: bool = False) -> str:
     not one plain address (RFC 5321: local part ≤ 64 octets, all ≤ 254), so nothing can be smuggled in.
     """
     local, at, domain = email.rpartition("@")
+    if any("\ud800" <= character <= "\udfff" for character in email):
+        raise BadAddress("an address holds half of a surrogate pair, which is no text")
     if not at or not local or not domain:
         raise BadAddress(f"{email!r} is not an address: it needs one @ with text on both sides")
     if not _DOT_ATOM.fullmatch(local):

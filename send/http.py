@@ -22,6 +22,8 @@ from send.address import check_header
 from send.event import BadSignature, Event, WebhookRequest
 
 USER_AGENT = "Mailwright/0.1"
+_OURS_TO_MEND = frozenset({401, 402, 403, 404, 405})
+"""Answers to where and as whom we call, not to the mail: every other call would meet the same."""
 
 
 class HttpAdapter(ABC):
@@ -119,7 +121,7 @@ class HttpAdapter(ABC):
         if status in self.capabilities.refused_statuses or (status == 500 and self.is_own_error(body)):
             after = retry_after(headers, time.time())
             raise TryLater(said, after_s=after, throttled=status in (420, 429) or after is not None)
-        if status in (401, 403):
+        if status in _OURS_TO_MEND or 300 <= status < 400:
             raise Halted(said)
         if 400 <= status < 500 and status not in (408, 425):
             raise Refused(said)

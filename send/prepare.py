@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import orjson
+
 from mailwright.errors import SendError
 from mailwright.model.identity import fingerprint
 from mailwright.model.message import Message, SkipReason
@@ -31,6 +33,8 @@ class Preparer:
             return Entry(message, None, skip=SkipReason.INVALID_ADDRESS, refused=error.what)
         except SendError as error:
             return Entry(message, None, refused=error.what)
+        except (UnicodeError, orjson.JSONEncodeError):
+            return Entry(message, None, refused="the mail holds text that is not Unicode")
         most = min(limits.max_message_bytes or limits.max_bytes, limits.max_bytes - 512)
         if len(part) > most:
             return Entry(message, None, refused=f"{len(part)} bytes are more than {most}, the most per mail")

@@ -122,23 +122,28 @@ def _row(entry: Entry, adapter: str, purpose: str | None, hash_address: Any, now
     return {
         "message_id": message.message_id,
         "adapter": adapter,
-        "campaign": message.campaign,
-        "occasion": message.occasion,
-        "profile_id": message.profile_id,
-        "address": message.to.email,
+        "campaign": _storable(message.campaign),
+        "occasion": _storable(message.occasion),
+        "profile_id": _storable(message.profile_id),
+        "address": _storable(message.to.email),
         "address_hash": hash_address(message.to.email),
         "purpose": purpose,
-        "timezone": message.timezone,
+        "timezone": _storable(message.timezone),
         "body_id": entry.body[0] if entry.body is not None else None,
         "part": compress(entry.part) if entry.part is not None else None,
         "part_bytes": len(entry.part or b""),
         "status": status,
         "reason": entry.skip,
-        "detail": entry.refused or "",
+        "detail": _storable(entry.refused or ""),
         "due_at": now,
         "attempts": 0,
         "alone": False,
     }
+
+
+def _storable(text: str) -> str:
+    """The text as PostgreSQL and UTF-8 can hold it: without NUL and halves of surrogate pairs."""
+    return text.encode("utf-8", "replace").decode().replace("\0", "\ufffd")
 
 
 def compress(content: bytes) -> bytes:

@@ -34,7 +34,9 @@ class Outbox:
 
     def hash_address(self, address: str) -> bytes:
         """HMAC-SHA256 of the canonical address."""
-        return hmac.digest(self._hash_key, canonical(address).encode(), hashlib.sha256)
+        return hmac.digest(
+            self._hash_key, canonical(address).encode("utf-8", "surrogatepass"), hashlib.sha256
+        )
 
     def sender_lock(self) -> SenderLock | None:
         """What one sending process must hold on SQLite; None on PostgreSQL, where leases do the same."""

@@ -314,3 +314,42 @@ def test_trial_sends_are_marked_and_count_for_nobody(
     assert not any("List-Unsubscribe" in mail.headers for mail in esp.mailbox)
     real = seeded(messages, checkers)
     assert deliver(real, adapter=adapter, outbox=outbox, policy=FAST).sent == 4
+
+
+HOSTILE = [
+    "a\0@b.example",
+    "\ud800@b.example",
+    "",
+    "@",
+    "a@\u2028.example",
+    "a@b.example\r\nX: y",
+    "ａ@ｂ.example",
+]
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"])
+def test_hostile_profiles_are_skipped_and_stop_nobody(
+    store: str, tmp_path: Path, memory: Adapter, request: pytest.FixtureRequest
+) -> None:
+    url = f"sqlite:///{tmp_path}/h.db" if store == "sqlite" else request.getfixturevalue("fresh_postgres_url")
+    outbox = open_outbox(url)
+    bad = [make_message(i, profile_id=f"p\0{i}", to=Address(text)) for i, text in enumerate(HOSTILE)]
+    named = [make_message(50, to=Address("x@b.example", "\ud83d \0 \u202e name")), make_message(51)]
+    odd = [make_message(52, subject="\ud800"), make_message(53, text="\udfff")]
+    report = deliver([*bad, *named, *odd], adapter=memory, outbox=outbox, policy=FAST)
+    assert report.sent + report.rejected + sum(report.skipped.values()) == len(bad) + 4
+    assert make_message(51).message_id in memory.sent  # type: ignore[attr-defined]
+    assert report.skipped["invalid_address"] >= len(HOSTILE) - 1
+    outbox.close()
+
+
+@pytest.mark.parametrize("status", [301, 402, 404])
+def test_a_wrong_address_ends_the_delivery_instead_of_rejecting_everybody(
+    status: int, outbox: Outbox, adapter_for: MakeAdapter
+) -> None:
+    adapter = adapter_for("sendgrid")
+    original = adapter.read  # type: ignore[attr-defined]
+    adapter.read = lambda call, *_: original(call, status, {}, b"")  # type: ignore[attr-defined]
+    with pytest.raises(DeliveryStopped) as stopped:
+        deliver([make_message(1)], adapter=adapter, outbox=outbox, policy=FAST)
+    assert stopped.value.report.waiting == 1
