@@ -30,7 +30,18 @@ from preview.guard import Guard
 from preview.live import Live, follow
 from preview.paper import STATIC, Paper
 from preview.settings import PreviewSettings
-from preview.views import approval, campaigns, library, mails, recommendations, segments, sends, whatif
+from preview.views import (
+    approval,
+    campaigns,
+    compare,
+    library,
+    mails,
+    recommendations,
+    samples,
+    segments,
+    sends,
+    whatif,
+)
 
 __all__ = ["PreviewSettings", "create_app", "serve"]
 
@@ -72,6 +83,8 @@ def routes() -> list[Route | Mount]:
         Route(campaign + "/random", mails.random_mail),
         Route(campaign + "/find", mails.find_mail),
         Route(campaign + "/whatif", whatif.what_if),
+        Route(campaign + "/compare", compare.compare),
+        Route(campaign + "/compare/frame", compare.frame),
         Route(campaign + "/approval", approval.page),
         Route(campaign + "/approve", approval.give, methods=["POST"]),
         Route(campaign + "/test", approval.test, methods=["POST"]),
@@ -82,6 +95,8 @@ def routes() -> list[Route | Mount]:
         Route("/segments", segments.segments),
         Route("/library", library.library),
         Route("/source", library.source),
+        Route("/sample", samples.samples),
+        Route("/sample/frame", samples.frame),
         Route("/assets/{name}", _asset),
         Route("/events", _events),
         Mount("/static", StaticFiles(directory=STATIC)),

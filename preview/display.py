@@ -57,6 +57,11 @@ def with_own_pictures(html: bytes, assets: Assets) -> bytes:
     return html.replace(escape(prefix, quote=True).encode("ascii", "xmlcharrefreplace"), b"/assets/")
 
 
+def with_stand_ins(html: bytes) -> bytes:
+    """Pictures of other hosts as a drawing of our own: those of sample data do not exist."""
+    return re.sub(rb'(<img\b[^>]*?\bsrc=")https?://[^"]*', rb"\1/static/picture.svg", html)
+
+
 def picture(assets: Assets, name: str) -> Response:
     """A published picture by its name; its name is made of its content, so it may be kept for ever."""
     path = assets.folder / name

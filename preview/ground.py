@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from mailwright.catalog import segment_catalog
 from mailwright.engine import Request, Source, read_workspace, segment_audience, trained_model
@@ -27,6 +28,8 @@ class Ground:
     source: Source
     segmentation: Segmentation
     model: Model
+    memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+    """What pages have computed from it and need again."""
 
     @cached_property
     def segment_rules(self) -> dict[str, Rule]:
@@ -56,14 +59,14 @@ def read_ground(root: Path, settings: PreviewSettings, stages: Stages) -> Ground
 
 def reread_campaigns(ground: Ground) -> Ground:
     """The same ground under campaign and trigger files that changed."""
-    return replace(ground, workspace=open_workspace(ground.workspace.root))
+    return replace(ground, workspace=open_workspace(ground.workspace.root), memo={})
 
 
 def reread_segments(ground: Ground) -> Ground:
     """The same audience in segments that changed."""
     workspace = open_workspace(ground.workspace.root)
     segmentation = segment_audience(workspace, ground.source.audience, now=ground.now)
-    return replace(ground, workspace=workspace, segmentation=segmentation)
+    return replace(ground, workspace=workspace, segmentation=segmentation, memo={})
 
 
 def request_for(ground: Ground, campaign: str, settings: PreviewSettings) -> Request:

@@ -182,6 +182,8 @@ PAGES = {
     "beside": "/c/newsletter/segments",
     "find": "/c/newsletter/find?q=an",
     "approval": "/c/newsletter/approval",
+    "compare": "/c/newsletter/compare",
+    "samples": "/sample?template=newsletter",
     "recommendations": "/recommendations",
     "item": "/recommendations/item?id=KIT-011",
     "sends": "/sends",

@@ -1,0 +1,93 @@
+"""What differs between two mails, two versions, and a template's samples."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+from starlette.testclient import TestClient
+
+from preview.compare import Piece, differing_words
+from preview_server import PreviewSettings, create_app
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "pieces"),
+    [
+        ("a b", "a b", [Piece("same", "a b")]),
+        (
+            "a b c",
+            "a x c",
+            [Piece("same", "a "), Piece("left", "b"), Piece("right", "x"), Piece("same", " c")],
+        ),
+        ("a b c", "x y c", [Piece("left", "a b"), Piece("right", "x y"), Piece("same", " c")]),
+        ("", "new", [Piece("right", "new")]),
+        ("old", "", [Piece("left", "old")]),
+        ("", "", []),
+    ],
+)
+def test_differing_words(left, right, pieces):
+    assert differing_words(left, right) == pieces
+
+
+def test_both_texts_can_be_read_back():
+    left, right = "one two\nthree  four five", "two three\nfour 5"
+    pieces = differing_words(left, right)
+    assert "".join(piece.text for piece in pieces if piece.kind != "right") == left
+    assert "".join(piece.text for piece in pieces if piece.kind != "left") == right
+
+
+@pytest.fixture(scope="module")
+def versioned(shop, tmp_path_factory):
+    """A preview of a shop under git whose cabin block was changed after the first commit."""
+    folder = tmp_path_factory.mktemp("versions") / "shop"
+    shutil.copytree(shop, folder)
+
+    def git(*arguments):
+        who = ("-c", "user.name=Kari", "-c", "user.email=kari@example.com", "-c", "commit.gpgsign=false")
+        subprocess.run(["git", "-C", folder, *who, *arguments], check=True, capture_output=True)
+
+    git("init", "--quiet")
+    git("add", "blocks", "strings")
+    git("commit", "--quiet", "-m", "first")
+    block = folder / "blocks" / "hero" / "cabin.mjml"
+    block.write_text(
+        re.sub(
+            r"(<mj-section[^>]*>)",
+            r"\1<mj-column><mj-text>Newer words</mj-text></mj-column>",
+            block.read_text(),
+            count=1,
+        )
+    )
+    app = create_app(folder, settings=PreviewSettings(workers=1, watch=False))
+    with TestClient(app, base_url="http://127.0.0.1:8787") as made:
+        yield made
+
+
+def test_a_mail_beside_itself_at_a_revision(versioned):
+    recipients = versioned.app.state.desk.view("newsletter").plan.recipients.to_pylist()
+    somebody = next(row["profile_id"] for row in recipients if row["slot:hero"] == "hero/cabin")
+    page = versioned.get("/c/newsletter/compare", params={"a": somebody, "rev": "HEAD"}).text
+    assert re.search(r"<del>[^<]*Newer words", page)
+    now = versioned.get("/c/newsletter/compare/frame", params={"id": somebody})
+    then = versioned.get("/c/newsletter/compare/frame", params={"id": somebody, "rev": "HEAD"})
+    assert "Newer words" in now.text
+    assert "Newer words" not in then.text
+
+
+@pytest.mark.parametrize("revision", ["--upload-pack=x", "no-such", "HEAD; true", "-h", "../x"])
+def test_only_a_commit_is_a_revision(versioned, revision):
+    answer = versioned.get("/c/newsletter/compare", params={"rev": revision})
+    assert answer.status_code == 404
+    assert "name a branch, a tag or a commit" in answer.text
+
+
+@pytest.mark.parametrize("kind", ["rich", "sparse", "empty"])
+def test_a_template_is_shown_with_its_sample_data(client, kind):
+    page = client.get("/sample", params={"template": "newsletter"})
+    assert f'id="h-{kind}"' in page.text
+    mail = client.get("/sample/frame", params={"template": "newsletter", "sample": kind})
+    assert mail.status_code == 200
+    assert "Fjord &amp; Field" in mail.text
+    assert 'src="https://' not in mail.text
+    assert client.get("/sample/frame", params={"template": "newsletter", "sample": "../x"}).status_code == 404
