@@ -18,7 +18,10 @@ BATCH = 512
 AHEAD = 3
 """Batches given to each process beyond the one that is awaited: what is in memory at most."""
 
-_shared: tuple[CompiledCampaign, RenderContext] | None = None
+Work = Callable[[CompiledCampaign, RenderContext, pa.RecordBatch], pa.RecordBatch]
+"""What is done with a batch; a function of a module, so that other processes find it."""
+
+_shared: tuple[Work, CompiledCampaign, RenderContext] | None = None
 
 
 def render_frame(
@@ -33,29 +36,46 @@ def render_frame(
 
     No more than a few batches are in memory. Each worker is a process of its own.
     """
+    yield from over_batches(render_batch, compiled, context, frame, workers=workers, progress=progress)
+
+
+def over_batches(
+    work: Work,
+    compiled: CompiledCampaign,
+    context: RenderContext,
+    frame: pa.Table,
+    *,
+    workers: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """``work`` done on each batch of the frame, results in order, by one process or several."""
     batches = frame.to_batches(max_chunksize=BATCH)
     done = 0
-    for mails in _rendered(compiled, context, batches, workers):
-        done += mails.num_rows
+    for batch, result in zip(batches, _done(work, compiled, context, batches, workers), strict=True):
+        done += batch.num_rows
         if progress is not None:
             progress(done, frame.num_rows)
-        yield mails
+        yield result
 
 
-def _rendered(
-    compiled: CompiledCampaign, context: RenderContext, batches: list[pa.RecordBatch], workers: int
+def _done(
+    work: Work,
+    compiled: CompiledCampaign,
+    context: RenderContext,
+    batches: list[pa.RecordBatch],
+    workers: int,
 ) -> Iterator[pa.RecordBatch]:
     if workers <= 1 or len(batches) < 2:
         for batch in batches:
-            yield render_batch(compiled, context, batch)
+            yield work(compiled, context, batch)
         return
     start = multiprocessing.get_context("spawn")
-    given = (compiled, context)
+    given = (work, compiled, context)
     with ProcessPoolExecutor(workers, mp_context=start, initializer=_begin, initargs=given) as pool:
         waiting: deque[Future[pa.RecordBatch]] = deque()
         try:
             for batch in batches:
-                waiting.append(pool.submit(_render, batch))
+                waiting.append(pool.submit(_one, batch))
                 if len(waiting) > workers * AHEAD:
                     yield waiting.popleft().result()
             while waiting:
@@ -65,12 +85,13 @@ def _rendered(
                 future.cancel()
 
 
-def _begin(compiled: CompiledCampaign, context: RenderContext) -> None:
+def _begin(work: Work, compiled: CompiledCampaign, context: RenderContext) -> None:
     global _shared
-    _shared = (compiled, context)
+    _shared = (work, compiled, context)
 
 
-def _render(batch: pa.RecordBatch) -> pa.RecordBatch:
+def _one(batch: pa.RecordBatch) -> pa.RecordBatch:
     if _shared is None:
-        raise RuntimeError("this process was not started by render_frame")
-    return render_batch(*_shared, batch)
+        raise RuntimeError("this process was not started by over_batches")
+    work, compiled, context = _shared
+    return work(compiled, context, batch)
