@@ -48,7 +48,7 @@ def find_alerts(
     """
     microseconds = span // timedelta(microseconds=1)
     with facts_of(question) as connection:
-        spans = f"(getvariable('now_at') - \"at\") // {microseconds} + 1"
+        spans = f"((getvariable('now_at') - \"at\") // {microseconds} + 1)"
         recent = tallies_of(
             connection, f"make_timestamp(getvariable('now_at') - {spans} * {microseconds})::DATE"
         ).to_pandas()

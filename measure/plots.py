@@ -111,7 +111,7 @@ def _dots(axes: Axes, labels: Sequence[str], intervals: Sequence[tuple[float, fl
     for place, (value, low, high) in zip(places, intervals, strict=True):
         axes.plot([low, high], [place, place], color=_GREY, linewidth=2)
         axes.plot([value], [place], "o", color=_BLUE)
-    axes.set_yticks(places, [_plain(label) for label in labels], parse_math=False)
+    axes.set_yticks(places, [_plain(label) for label in labels])
     axes.invert_yaxis()
 
 
@@ -123,7 +123,7 @@ def _canvas(title: str, bars: int) -> tuple[Figure, Axes]:
 
 
 def _title(axes: Axes, text: str) -> None:
-    axes.set_title(_plain(text), parse_math=False)
+    axes.set_title(_plain(text))
 
 
 def _say(figure: Figure, text: str) -> None:
@@ -132,5 +132,5 @@ def _say(figure: Figure, text: str) -> None:
 
 def _plain(text: str) -> str:
     """Names come from files and links: short, on one line, and never read as a formula."""
-    line = " ".join(text.split()).replace("$", "＄")
+    line = " ".join(text.split()).replace("\\", "/").replace("$", r"\$")
     return line if len(line) <= 60 else line[:59] + "…"
