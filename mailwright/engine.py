@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -76,6 +77,12 @@ class Request:
     @property
     def signer(self) -> LinkSigner:
         return LinkSigner(self.workspace.spec.base_url, self.secret or DEVELOPMENT_SECRET)
+
+
+class Links(Protocol):
+    """Whatever gives the published link of a picture."""
+
+    def link(self, path: str) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -222,7 +229,7 @@ def recommend(
     )
 
 
-def compile_mail(request: Request, assets: Assets, library: Library | None = None) -> CompiledCampaign:
+def compile_mail(request: Request, assets: Links, library: Library | None = None) -> CompiledCampaign:
     """The campaign's template with all its blocks, through MJML and inlining once per version.
 
     ``library`` stands in for the shipped one with the workspace's over it.

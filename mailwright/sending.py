@@ -10,19 +10,26 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mailwright.engine import Request
+import pyarrow.parquet as pq
+
+from mailwright.archive import Archive
+from mailwright.engine import Plan, Request
 from mailwright.errors import ConfigError, GateError, SendError
 from mailwright.model.workspace import EspSpec
 from mailwright.progress import Progress
 from mailwright.run import Rendering, spooled_messages
 from mailwright.workspace import Workspace
 from send import Adapter, DeliveryPolicy, Outbox, StubEsp, deliver, open_adapter, open_outbox
+from send.outbox.person import known_messages
 
 LOCAL_ADAPTERS = frozenset({"folder", "memory"})
 """Adapters whose mails stay on this machine; they need no secret of the workspace."""
 
 REHEARSED = "sendgrid"
 """What the stub plays where the workspace's own adapter has no API."""
+
+REHEARSALS_KEPT = 3
+"""Rehearsals whose mails are kept before a new one."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +38,7 @@ class Destination:
 
     adapter: Adapter
     outbox: Outbox
+    archive: Archive
     rehearsal: bool
 
 
@@ -49,7 +57,7 @@ def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[De
         with StubEsp(process=True) as stub:
             adapter = open_adapter(_pointed_at(esp, name, stub.address(name)), _any_credential(), root=folder)
             outbox = workspace_outbox(workspace, rehearsal=True)
-            yield Destination(adapter, outbox, rehearsal=True)
+            yield Destination(adapter, outbox, archive_of(workspace, rehearsal=True), rehearsal=True)
         return
     if esp.adapter not in LOCAL_ADAPTERS and request.secret is None:
         variable = workspace.spec.secret_env
@@ -61,7 +69,7 @@ def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[De
         adapter = open_adapter(esp, os.environ, root=folder)
     except ConfigError as error:
         raise ConfigError(error.what, at=workspace.config.at("esp"), fix=error.fix) from error
-    yield Destination(adapter, workspace_outbox(workspace), rehearsal=False)
+    yield Destination(adapter, workspace_outbox(workspace), archive_of(workspace), rehearsal=False)
 
 
 def workspace_outbox(workspace: Workspace, *, rehearsal: bool = False) -> Outbox:
@@ -73,6 +81,11 @@ def workspace_outbox(workspace: Workspace, *, rehearsal: bool = False) -> Outbox
     name = "rehearsal.db" if rehearsal else "outbox.db"
     file = f"sqlite:///{workspace.state.resolve() / name}"
     return open_outbox(file if rehearsal else workspace.spec.store or file)
+
+
+def archive_of(workspace: Workspace, *, rehearsal: bool = False) -> Archive:
+    """The mails that were sent; those of rehearsals stand apart."""
+    return Archive(workspace.state / ("rehearsed" if rehearsal else "sent"))
 
 
 def _pointed_at(esp: EspSpec, adapter: str, base_url: str) -> EspSpec:
@@ -108,9 +121,16 @@ def refuse_local_pictures(rendering: Rendering) -> None:
 
 
 def send_spool(
-    request: Request, spool: Path, destination: Destination, *, progress: Progress | None = None
+    plan: Plan, spool: Path, destination: Destination, *, progress: Progress | None = None
 ) -> dict[str, Any]:
-    """Hand every mail of the spool to the outbox and the ESP; what became of them, counted."""
+    """Keep every new mail of the spool, hand it to the outbox and the ESP; what became of them, counted."""
+    request = plan.request
+    archive = destination.archive
+    archive.expire(request.now, request.workspace.spec.retention.messages_days)
+    if destination.rehearsal:
+        archive.keep_last(REHEARSALS_KEPT)
+    ids = pq.read_table(spool, columns=["message_id"])["message_id"].drop_null().to_pylist()
+    archive.keep(plan, spool, known_messages(destination.outbox.db, ids))
     report = deliver(
         spooled_messages(request, spool),
         adapter=destination.adapter,

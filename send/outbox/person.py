@@ -63,7 +63,21 @@ def erase_person(db: Database, profile_ids: Sequence[str]) -> int:
             .values(status="skipped", reason="suppressed")
         )
         nobody = {"profile_id": FORGOTTEN, "address": "", "timezone": "", "detail": "", "part": None}
-        return int(connection.execute(sa.update(messages).where(mine).values(**nobody)).rowcount)
+        erased = int(connection.execute(sa.update(messages).where(mine).values(**nobody)).rowcount)
+    if not db.is_postgres:
+        _rewrite(db)
+    return erased
+
+
+def _rewrite(db: Database) -> None:
+    """Write the SQLite file anew: what was erased still stands in its free pages and its write-ahead log."""
+    raw = db.engine.raw_connection()
+    try:
+        raw.rollback()
+        for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            raw.cursor().execute(statement)
+    finally:
+        raw.close()
 
 
 def _rows(connection: sa.Connection, query: sa.Select[Any]) -> list[dict[str, Any]]:

@@ -137,8 +137,8 @@ def test_the_newsletter_goes_through_the_adapter_to_the_stub_once(shop_copy):
         made.admission.skipped.values()
     )
     with open_destination(request, stub_esp=True) as destination:
-        assert send_spool(request, spool, destination)["sent"] == rendering.rendered
-        assert send_spool(request, spool, destination)["sent"] == 0
+        assert send_spool(made, spool, destination)["sent"] == rendering.rendered
+        assert send_spool(made, spool, destination)["sent"] == 0
 
 
 @pytest.mark.parametrize("campaign", ["win-back", "cart-abandoned"])

@@ -97,7 +97,7 @@ def run(
             refuse_broken(gates)
             refuse_local_pictures(rendering)
             with session.stages("send") as progress:
-                delivery = send_spool(request, spool, destination, progress=progress)
+                delivery = send_spool(made, spool, destination, progress=progress)
         data = report(made, rendering, delivery.get("sent", 0), session.stages.seconds)
         data |= {"dry_run": dry_run, "gates": [gate.__dict__ for gate in gates], "delivery": delivery}
 

@@ -1,0 +1,108 @@
+"""What is held of one person anywhere in a workspace, and its erasure everywhere."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from audience import access_profile, forget_profile
+from mailwright.archive import Archive
+from mailwright.errors import DataError
+from mailwright.sending import archive_of, workspace_outbox
+from mailwright.workspace import Workspace
+from send import Outbox
+from send.outbox.person import erase_person, held_of
+
+REHEARSALS = (False, True)
+DERIVED = ("models", "preview")
+"""Folders of ``.mailwright`` that are made of profiles' data and can be made again."""
+
+
+@dataclass(frozen=True)
+class Forgotten:
+    """What was erased, and what has to be deleted where Mailwright cannot write."""
+
+    profile_ids: tuple[str, ...]
+    rows: dict[str, int]
+    messages: int
+    mails: int
+    suppressed: int
+    """Addresses kept on the suppression list as keyed hashes, so that a re-import cannot mail them."""
+    elsewhere: tuple[str, ...]
+
+
+def access(workspace: Workspace, profile_id: str, *, now: datetime) -> dict[str, Any]:
+    """All that is held of a person, as JSON: sources, features, messages, events, preferences, mails."""
+    held = access_profile(workspace.root, workspace.spec, profile_id, now=now)
+    mails = []
+    for rehearsal in REHEARSALS:
+        with_these = archive_of(workspace, rehearsal=rehearsal)
+        mails += [_mail(row) for one in held["profile_ids"] for row in with_these.of_profile(one)]
+    return held | {"sending": _sending(workspace, held["profile_ids"]), "mails": mails}
+
+
+def forget(workspace: Workspace, profile_id: str) -> Forgotten:
+    """Erase a person from sources, outbox, kept mails and models, and prove that nothing is left.
+
+    Raises UsageError for a profile that no source knows, DataError when anything is left.
+    """
+    erased = forget_profile(
+        workspace.root, workspace.spec, profile_id, rejects_dir=workspace.state / "rejects"
+    )
+    ids = list(erased.profile_ids)
+    messages = mails = 0
+    for rehearsal in REHEARSALS:
+        mails += archive_of(workspace, rehearsal=rehearsal).erase(frozenset(ids))
+        if (outbox := _existing_outbox(workspace, rehearsal=rehearsal)) is None:
+            continue
+        for address in erased.addresses:
+            outbox.suppressions.add(address, "forgotten", source="erased on request")
+            outbox.suppressions.forget(address)
+        for row in held_of(outbox.db, ids)["messages"]:
+            for written in workspace.state.rglob(f"*{row['message_id']}*.eml"):
+                written.unlink()
+        messages += erase_person(outbox.db, ids)
+        outbox.close()
+    for folder in DERIVED:
+        shutil.rmtree(workspace.state / folder, ignore_errors=True)
+    _prove(workspace, ids)
+    return Forgotten(
+        erased.profile_ids, dict(erased.rows), messages, mails, len(erased.addresses), erased.elsewhere
+    )
+
+
+def _prove(workspace: Workspace, ids: list[str]) -> None:
+    left = [name for name, rows in _sending(workspace, ids).items() if rows]
+    kept: list[Archive] = [archive_of(workspace, rehearsal=rehearsal) for rehearsal in REHEARSALS]
+    if any(archive.of_profile(one) for archive in kept for one in ids):
+        left.append("mails")
+    if left:
+        raise DataError(f"something of the profile is left: {', '.join(left)}", fix="run it again")
+
+
+def _sending(workspace: Workspace, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
+    found: dict[str, list[dict[str, Any]]] = {"messages": [], "events": [], "preferences": []}
+    for rehearsal in REHEARSALS:
+        if (outbox := _existing_outbox(workspace, rehearsal=rehearsal)) is not None:
+            for name, rows in held_of(outbox.db, ids).items():
+                found[name] += rows
+            outbox.close()
+    return found
+
+
+def _existing_outbox(workspace: Workspace, *, rehearsal: bool) -> Outbox | None:
+    """The outbox, but for a rehearsal's that was never made."""
+    if rehearsal and not (workspace.state / "rehearsal.db").exists():
+        return None
+    return workspace_outbox(workspace, rehearsal=rehearsal)
+
+
+def _mail(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "message_id": row["message_id"],
+        "subject": row["subject"],
+        "text": row["text"],
+        "html": row["html"].decode("ascii"),
+    }
