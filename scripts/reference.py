@@ -1,4 +1,4 @@
-"""Writes the generated part of docs/: the JSON Schemas and the command reference. ``--check`` only compares."""
+"""Writes the generated pages of docs/: JSON Schemas and commands. ``--check`` only compares."""
 
 from __future__ import annotations
 

@@ -50,7 +50,8 @@ def test_no_such_message_is_wrong_use(cli, starter):
     assert cli("replay", "0" * 32, "--workspace", starter).code == 2
 
 
-def test_a_mail_can_be_seen_in_the_browser_and_unsubscribed_from(cli, starter, sent):
+@pytest.mark.usefixtures("sent")
+def test_a_mail_can_be_seen_in_the_browser_and_unsubscribed_from(cli, starter):
     html = json.loads(cli("access", "p1", "--workspace", starter, "--now", NOW).out)["mails"][0]["html"]
     client = TestClient(make_app(open_workspace(starter), SECRET.encode()))
     view = re.search(r"https://mail\.example\.com(/v/[^\"]+)", html).group(1)
