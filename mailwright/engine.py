@@ -31,6 +31,7 @@ from mailwright.progress import Progress, Stages
 from mailwright.recipients import Admission, admit
 from mailwright.workspace import Assets, Workspace
 from mailwright.workspace.assets import link_pictures
+from measure import held_out_mask
 from recommend import Model, Recommendations, load_model, recommend_items, save_model, train
 from render import (
     Choices,
@@ -263,7 +264,12 @@ def select_recipients(request: Request, everyone: pa.Table, audience: Audience) 
     """Who gets the mail, and why the others do not."""
     rules = {"audience": audience_rule(request)}
     columns = evaluate_rules(rules, everyone, now=request.now, interactions=audience.interactions)
-    return admit(everyone, columns["audience"], purpose=request.spec.purpose)
+    holdouts = {
+        "global": request.workspace.spec.holdout,
+        f"campaign:{request.campaign}": request.spec.holdout,
+    }
+    held_out = held_out_mask(holdouts, everyone["profile_id"])
+    return admit(everyone, columns["audience"], purpose=request.spec.purpose, held_out=held_out)
 
 
 def audience_rule(request: Request) -> Rule:

@@ -33,10 +33,13 @@ class Admission:
         return {str(reason): counts[reason] for reason in SkipReason if counts[reason]}
 
 
-def admit(profiles: pa.Table, in_audience: pa.ChunkedArray, *, purpose: str | None) -> Admission:
+def admit(
+    profiles: pa.Table, in_audience: pa.ChunkedArray, *, purpose: str | None, held_out: Mask | None = None
+) -> Admission:
     """Decide for each profile whether it gets the mail; the first reason of ``SkipReason`` that applies wins.
 
-    ``in_audience`` is the audience rule's nullable column: unknown does not hold. Of several profiles with
+    ``in_audience`` is the audience rule's nullable column: unknown does not hold. ``held_out`` are those
+    whom an experiment keeps back. Of several profiles with
     one address the one that was seen last gets the mail (then the smaller id).
     """
     reasons = np.full(profiles.num_rows, "", dtype=object)
@@ -51,6 +54,8 @@ def admit(profiles: pa.Table, in_audience: pa.ChunkedArray, *, purpose: str | No
     skip(SkipReason.UNSUBSCRIBED, _mask(profiles["unsubscribed"]))
     if purpose is not None:
         skip(SkipReason.NO_CONSENT, ~_agreed(profiles["consent"], purpose))
+    if held_out is not None:
+        skip(SkipReason.HOLDOUT, held_out)
     skip(SkipReason.DUPLICATE_ADDRESS, _duplicates(profiles, reasons == ""))
     return Admission(reasons.astype(str))
 

@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 
+import numpy as np
 import pyarrow as pa
 
 from mailwright.recipients import admit
@@ -85,6 +86,13 @@ def test_one_who_gets_no_mail_does_not_take_it_from_another_with_the_same_addres
 
 def test_without_a_purpose_consent_is_not_asked_for():
     assert reasons(person("a", consent=None), purpose=None) == [""]
+
+
+def test_who_is_held_out_gets_no_mail_and_takes_none_from_another():
+    rows = profiles(person("a", email="x@example.com", last_seen_at=DAY), person("b", email="x@example.com"))
+    inside = pa.chunked_array([pa.array([True, True])])
+    held = np.array([True, False])
+    assert list(admit(rows, inside, purpose="news", held_out=held).reasons) == ["holdout", ""]
 
 
 def test_counts_of_reasons_and_recipients_make_the_whole():
