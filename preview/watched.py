@@ -20,6 +20,8 @@ class Kind(StrEnum):
     DATA = "data"
 
 
+LIBRARY_FILES = frozenset({".mjml", ".yaml", ".yml", ".json"})
+
 QUICK_MS = 10
 """How long the watcher waits for more changes of the same save; editors write a file in one or two steps."""
 
@@ -32,8 +34,8 @@ def kind_of(path: Path, root: Path, shipped: Path) -> Kind | None:
         if not path.is_relative_to(base):
             continue
         top = path.relative_to(base).parts[:1]
-        if top in (("blocks",), ("templates",)):
-            return Kind.LIBRARY
+        if top in (("blocks",), ("templates",), ("strings",)):
+            return Kind.LIBRARY if path.suffix in LIBRARY_FILES else None
         if base is root:
             return _kind_in_workspace(top[0] if top else "")
     return None

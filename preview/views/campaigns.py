@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from mailwright.errors import MailwrightError
+from mailwright.explain import row_of
 from preview.census import Census, Share, shares
 from preview.desk import View, Work
 from preview.fullpass import Pass
@@ -114,20 +115,26 @@ def sheet(request: Request) -> Response:
     )
 
 
-def proofs(request: Request, view: View) -> list[dict[str, object]]:
+def proofs(request: Request, view: View) -> list[dict[str, Any]]:
     """The proofs of the contact sheet with the names of the people on them."""
     if "sheet" not in view.memo:
-        view.memo["sheet"] = contact_sheet(view.plan, census_of(view))
-    settings = desk_of(request).settings
-    spec = view.plan.request.workspace.spec
-    found = []
-    for frame in view.memo["sheet"]:
-        values = make_mail(view.plan, frame.profile_id).values
-        name = name_of(shown_values(values, spec, mask=settings.mask))
-        found.append(
-            {"profile_id": frame.profile_id, "name": name, "count": frame.count, "blocks": frame.blocks}
-        )
+        view.memo["sheet"] = [
+            {
+                "profile_id": frame.profile_id,
+                "name": _name(request, view, frame.profile_id),
+                "count": frame.count,
+                "blocks": frame.blocks,
+            }
+            for frame in contact_sheet(view.plan, census_of(view))
+        ]
+    found: list[dict[str, Any]] = view.memo["sheet"]
     return found
+
+
+def _name(request: Request, view: View, profile_id: str) -> str:
+    plan = view.plan
+    values = plan.everyone.slice(row_of(plan, profile_id), 1).to_pylist()[0]
+    return name_of(shown_values(values, plan.request.workspace.spec, mask=desk_of(request).settings.mask))
 
 
 def reach(census: Census) -> list[Share]:
