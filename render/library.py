@@ -121,8 +121,7 @@ def load_library(*folders: Path) -> Library:
             for name, source in _files(folder, room, "*.yaml"):
                 if room == "strings" or "strings/" in f"{name}":
                     locale = name.rsplit("/", 1)[-1].replace("-", "_")
-                    table: Strings = parse_yaml(source.text, Strings, file=source.file).value
-                    strings[locale] = {**strings.get(locale, {}), **table}
+                    strings[locale] = {**strings.get(locale, {}), **_strings(source)}
     return Library(blocks, cards, templates, partials, strings)
 
 
@@ -149,6 +148,12 @@ def _read(path: Path, shown: str) -> Source:
     except UnicodeDecodeError as error:
         raise TemplateError("this file is not UTF-8", at=Location(shown), fix="save it as UTF-8") from error
     return Source(shown, text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+@lru_cache(maxsize=256)
+def _strings(source: Source) -> Strings:
+    table: Strings = parse_yaml(source.text, Strings, file=source.file).value
+    return table
 
 
 @lru_cache(maxsize=2048)
