@@ -128,7 +128,10 @@ ELEMENTS = either(
     ),
     st.builds('<mj-button href="{}" background-color="{}">{}</mj-button>'.format, LINKS, COLOURS, INLINE),
     st.builds(
-        '<mj-image src="https://img.example/x.png" href="{}" alt="{} {}" />'.format, LINKS, UNQUOTED, EXPRESSIONS
+        '<mj-image src="https://img.example/x.png" href="{}" alt="{} {}" />'.format,
+        LINKS,
+        UNQUOTED,
+        EXPRESSIONS,
     ),
     st.builds(
         "<mj-table><tr><td>{}</td></tr>{{% for tag in ['a', 'b'] %}}<tr><td>{{{{ tag }}}}{}</td></tr>{{% endfor %}}</mj-table>".format,

@@ -1,0 +1,158 @@
+"""Golden tests for authors: what a mail was is what it still is.
+
+A workspace's ``tests/`` holds one folder a case: ``case.yaml`` (campaign, profile, ``now``), and the mail as
+it was accepted: ``subject.txt``, ``preheader.txt``, ``mail.html``, ``mail.txt``, ``trace.json``. HTML is
+compared as a tree, text and trace word by word; ``update`` writes what is there now.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import orjson
+from pydantic import Field
+
+from mailwright.errors import DataError
+from mailwright.model.spec import Spec
+from mailwright.model.trace import Trace
+from mailwright.model.yamltext import Located, parse_yaml
+from render.trees import difference
+
+FILES = ("subject.txt", "preheader.txt", "mail.html", "mail.txt", "trace.json")
+
+
+class CaseSpec(Spec):
+    """``case.yaml``: whose mail of which campaign, with the clock stopped."""
+
+    campaign: str
+    now: datetime
+    profile: dict[str, Any] = Field(default_factory=dict)
+    """Attributes; ``segments`` names the segments, ``recommendations`` lists item ids."""
+    segments: tuple[str, ...] = ()
+    recommendations: tuple[str, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One folder of ``tests/``."""
+
+    name: str
+    folder: Path
+    file: Located[CaseSpec]
+
+    @property
+    def spec(self) -> CaseSpec:
+        return self.file.value
+
+
+@dataclass(frozen=True)
+class Made:
+    """What one case renders to now."""
+
+    mail: Mapping[str, Any]
+    """A row of ``render_batch``."""
+    trace: Trace
+
+    def files(self) -> dict[str, str]:
+        skipped = f"skipped: {self.mail['reason']}\n{self.mail['detail']}\n"
+        rendered = self.mail["status"] == "rendered"
+        trace = orjson.dumps(_lasting(self.trace), option=orjson.OPT_INDENT_2, default=str).decode()
+        return {
+            "subject.txt": (self.mail["subject"] or "") + "\n" if rendered else skipped,
+            "preheader.txt": (self.mail["preheader"] or "") + "\n",
+            "mail.html": self.mail["html"].decode("ascii") if rendered else "",
+            "mail.txt": self.mail["text"] or "",
+            "trace.json": orjson.dumps(_lasting(self.trace), option=orjson.OPT_INDENT_2, default=str).decode()
+            + "\n",
+        }
+
+
+@dataclass(frozen=True)
+class Result:
+    """Whether a case is still what it was; ``diff`` shows, file by file, what is not."""
+
+    name: str
+    passed: bool
+    updated: bool = False
+    diff: str = ""
+    seconds: float = 0.0
+
+
+def read_cases(folder: Path) -> list[Case]:
+    """The cases of a workspace's ``tests/``. Raises ConfigError for a wrong case.yaml."""
+    cases = []
+    for path in sorted(folder.glob("*/case.yaml")):
+        shown = f"tests/{path.parent.name}/case.yaml"
+        file: Located[CaseSpec] = parse_yaml(path.read_text(encoding="utf-8"), CaseSpec, file=shown)
+        cases.append(Case(path.parent.name, path.parent, file))
+    return cases
+
+
+def run_cases(
+    cases: Iterable[Case],
+    make: Callable[[Case], Made],
+    *,
+    update: bool = False,
+    clock: Callable[[], float] = lambda: 0.0,
+) -> list[Result]:
+    """Render each case with ``make`` and compare, or with ``update`` write what it renders to.
+
+    ``clock`` measures the seconds of each case.
+    """
+    results = []
+    for case in cases:
+        begin = clock()
+        files = make(case).files()
+        diff = "\n".join(filter(None, (_differs(case.folder / name, text) for name, text in files.items())))
+        if diff and update:
+            for name, text in files.items():
+                (case.folder / name).write_text(text, encoding="utf-8", newline="\n")
+        seconds = clock() - begin
+        results.append(Result(case.name, not diff or update, bool(diff) and update, diff, seconds))
+    return results
+
+
+def as_junit(results: Iterable[Result]) -> str:
+    """The results as a JUnit report."""
+    found = list(results)
+    failures = sum(not result.passed for result in found)
+    suite = ElementTree.Element("testsuite", name="mailwright", tests=str(len(found)), failures=str(failures))
+    for result in found:
+        case = ElementTree.SubElement(suite, "testcase", name=result.name, time=f"{result.seconds:.3f}")
+        if not result.passed:
+            failure = ElementTree.SubElement(case, "failure", message="the mail is not what it was")
+            failure.text = "".join(c for c in result.diff if c >= " " or c in "\n\t")
+    return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def _differs(path: Path, now: str) -> str:
+    """A readable difference between what was accepted and what is there now; empty when there is none."""
+    if not path.exists():
+        return f"{path.parent.name}/{path.name}: not accepted yet (run with --update)"
+    try:
+        was = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path.parent.name}/{path.name} is not UTF-8", fix="run with --update") from error
+    if path.suffix == ".html" and was.strip() and now.strip():
+        found = difference(was, now)
+        return f"{path.parent.name}/{path.name}: {found}" if found else ""
+    if was == now:
+        return ""
+    name = f"{path.parent.name}/{path.name}"
+    return "\n".join(
+        difflib.unified_diff(was.splitlines(), now.splitlines(), f"{name} (was)", f"{name} (is)", lineterm="")
+    )
+
+
+def _lasting(trace: Trace) -> dict[str, Any]:
+    """The trace without what changes with every edit of any file."""
+    kept = asdict(trace)
+    del kept["fingerprint"], kept["message_id"]
+    return kept
