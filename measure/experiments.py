@@ -158,17 +158,6 @@ def _result(
     base = next(arm for arm in arms if arm.name == control)
     comparisons = [compare(base, arm, metric, settings) for arm in arms if arm.name != control]
     adjusted = holm([comparison.p for comparison in comparisons])
-    column = column_of(metric)
-    squares = rows["spent2"] if metric == "revenue" else rows[column]
-    days = pd.DataFrame(
-        {
-            "day": [_day(day) for day in rows["day"]],
-            "arm": rows["arm"].to_numpy(),
-            "profiles": rows["profiles"].to_numpy(),
-            "total": rows[column].to_numpy(),
-            "squares": squares.to_numpy(),
-        }
-    )
     return ExperimentResult(
         name=name,
         version=version,
@@ -181,9 +170,24 @@ def _result(
         ratio_p=ratio_p({arm.name: arm.profiles for arm in arms}, spec.shares) if spec else float("nan"),
         crossed=crossed,
         spec=spec,
-        days=days.sort_values(["day", "arm"], ignore_index=True),
+        days=_by_day(rows, metric),
         started=datetime.fromtimestamp(rows["first"].min() / 1e6, UTC),
     )
+
+
+def _by_day(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+    """``ExperimentResult.days``."""
+    total = rows[column_of(metric)]
+    days = pd.DataFrame(
+        {
+            "day": [_day(day) for day in rows["day"]],
+            "arm": rows["arm"].to_numpy(),
+            "profiles": rows["profiles"].to_numpy(),
+            "total": total.to_numpy(),
+            "squares": (rows["spent2"] if metric == "revenue" else total).to_numpy(),
+        }
+    )
+    return days.sort_values(["day", "arm"], ignore_index=True)
 
 
 def _arm(name: str, sums: pd.DataFrame, metric: str, spec: ExperimentSpec | None, alpha: float) -> ArmResult:

@@ -86,6 +86,32 @@ def plan_experiment(
     """
     effect = _effect(spec, baseline)
     alpha = spec.alpha / (len(spec.arms) - 1)
+    per_arm, sequential, horizon = _needed(spec, baseline, effect, variance, alpha)
+    needed, part = sum(per_arm.values()), _part(spec)
+    carried = math.floor(audience * part)
+    smallest = _smallest(spec, baseline, variance, carried, alpha)
+    pace = profiles_per_day * part if profiles_per_day else None
+    return ExperimentPlan(
+        metric=spec.metric,
+        baseline=baseline,
+        effect=effect,
+        arms=len(spec.arms),
+        per_arm=per_arm,
+        profiles=needed,
+        profiles_sequential=sequential,
+        horizon=horizon,
+        audience=carried,
+        smallest_effect=smallest,
+        days=math.ceil(needed / pace) if pace else None,
+        days_sequential=math.ceil(sequential / pace) if pace else None,
+        warning=_warning(needed, sequential, carried, smallest),
+    )
+
+
+def _needed(
+    spec: ExperimentSpec, baseline: float, effect: float, variance: float | None, alpha: float
+) -> tuple[dict[str, int], int, int]:
+    """Profiles of each arm at one look; of all arms when looked at every day; and the horizon for that."""
     size, unit = _sizes(spec, baseline, effect, variance)
     power = _statsmodels().NormalIndPower()
     shares = spec.shares
@@ -102,25 +128,7 @@ def plan_experiment(
         sequential = max(sequential, enough / pair)
         horizon = max(horizon, _horizon(spec, effect, spread, alpha))
     per_arm = {name: math.ceil(total * share - 1e-9) for name, share in shares.items()}
-    carried = math.floor(audience * _part(spec))
-    needed, needed_sequential = sum(per_arm.values()), math.ceil(sequential)
-    smallest = _smallest(spec, baseline, variance, carried, alpha)
-    pace = profiles_per_day * _part(spec) if profiles_per_day else None
-    return ExperimentPlan(
-        metric=spec.metric,
-        baseline=baseline,
-        effect=effect,
-        arms=len(spec.arms),
-        per_arm=per_arm,
-        profiles=needed,
-        profiles_sequential=needed_sequential,
-        horizon=horizon,
-        audience=carried,
-        smallest_effect=smallest,
-        days=math.ceil(needed / pace) if pace else None,
-        days_sequential=math.ceil(needed_sequential / pace) if pace else None,
-        warning=_warning(needed, needed_sequential, carried, smallest),
-    )
+    return per_arm, math.ceil(sequential), horizon
 
 
 def _horizon(spec: ExperimentSpec, effect: float, spread: float, alpha: float) -> int:

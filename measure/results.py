@@ -67,7 +67,7 @@ def measure_results(
             _write_facts(connection, facts_to)
         breakdown = with_rates(tallies(connection))
         found = experiment_results(connection, experiments or {}, content or {})
-        set_aside = _set_aside(connection)
+        set_aside = {cause: count(connection, query) for cause, query in SET_ASIDE.items()}
         lift = lift_of(connection)
         simulated = count(connection, "SELECT count(*) FROM facts WHERE simulated") > 0
         still_open = "\"at\" + getvariable('window_us') > getvariable('now_at')"
@@ -87,28 +87,27 @@ def measure_results(
     )
 
 
-def _set_aside(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """What could not be used, by cause. Every cause has its meaning in docs/measure.md."""
-    uncredited = """SELECT count(DISTINCT (p.profile_id, order_key)) FROM purchases AS p
-        JOIN (SELECT profile_id, min("at") AS first FROM mails GROUP BY profile_id) USING (profile_id)
-        ANTI JOIN credited USING (profile_id, order_key) WHERE true"""
-    queries = {
-        "messages_repeated": "SELECT rows FROM repeats",
-        "messages_not_yet_sent": """SELECT count(*) FROM messages
-            WHERE status <> 'skipped' AND coalesce("at" > getvariable('now_at'), true)
-            AND NOT EXISTS (FROM mails WHERE mails.message_id = messages.message_id)""",
-        "events_without_message_id": "SELECT sum(events) FROM evidence WHERE message_id IS NULL",
-        "events_of_unknown_messages": """SELECT sum(events) FROM evidence WHERE message_id IS NOT NULL
-            AND NOT EXISTS (FROM messages AS m WHERE m.message_id = evidence.message_id)""",
-        "events_of_held_out": """SELECT sum(events) FROM evidence
-            WHERE message_id IN (SELECT message_id FROM mails WHERE held_out)""",
-        "messages_with_events_before_send": "SELECT count(*) FROM mails WHERE early",
-        "events_in_the_future": "SELECT count(*) FROM outcomes WHERE \"at\" > getvariable('now_at')",
-        "orders_with_impossible_amounts": "SELECT count(*) FROM purchases WHERE odd",
-        "orders_before_any_mail": f'{uncredited} AND "at" < first',
-        "orders_after_every_window": f'{uncredited} AND "at" >= first',
-    }
-    return {cause: count(connection, query) for cause, query in queries.items()}
+_UNCREDITED = """SELECT count(DISTINCT (p.profile_id, order_key)) FROM purchases AS p
+    JOIN (SELECT profile_id, min("at") AS first FROM mails GROUP BY profile_id) USING (profile_id)
+    ANTI JOIN credited USING (profile_id, order_key)"""
+
+SET_ASIDE = {
+    "messages_repeated": "SELECT rows FROM repeats",
+    "messages_not_yet_sent": """SELECT count(*) FROM messages
+        WHERE status <> 'skipped' AND coalesce("at" > getvariable('now_at'), true)
+        AND NOT EXISTS (FROM mails WHERE mails.message_id = messages.message_id)""",
+    "events_without_message_id": "SELECT sum(events) FROM evidence WHERE message_id IS NULL",
+    "events_of_unknown_messages": """SELECT sum(events) FROM evidence WHERE message_id IS NOT NULL
+        AND NOT EXISTS (FROM messages AS m WHERE m.message_id = evidence.message_id)""",
+    "events_of_held_out": """SELECT sum(events) FROM evidence
+        WHERE message_id IN (SELECT message_id FROM mails WHERE held_out)""",
+    "messages_with_events_before_send": "SELECT count(*) FROM mails WHERE early",
+    "events_in_the_future": "SELECT count(*) FROM outcomes WHERE \"at\" > getvariable('now_at')",
+    "orders_with_impossible_amounts": "SELECT count(*) FROM purchases WHERE odd",
+    "orders_before_any_mail": f'{_UNCREDITED} WHERE "at" < first',
+    "orders_after_every_window": f'{_UNCREDITED} WHERE "at" >= first',
+}
+"""What could not be used, by cause, and how it is counted. docs/measure.md says what becomes of each."""
 
 
 def _notes(

@@ -16,6 +16,7 @@ from measure.schema import AT, ORDERS, OUTCOMES
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
+Instants = npt.NDArray[np.int64]
 
 _SECOND, _MINUTE, _HOUR = 1_000_000, 60_000_000, 3_600_000_000
 
@@ -63,38 +64,70 @@ def simulate_outcomes(
     draws = _Draws(seed, messages["message_id"])
     held = _is_held_out(messages)
     went = ~held & ~np.isin(_texts(messages, "status"), ["skipped", "rejected", "pending", "claimed"])
+    fate = _fate(messages, went, draws, behaviour, effects or {})
+    target = _targets(messages, fate.clicked, draws.next())
+    pages, prices = _catalogue(items)
+    urls = [pages.get(item) for item in target]
+    outcomes = [_events(messages, *kind, urls=urls) for kind in fate.events()]
+    bought = fate.clicked & (draws.next() < behaviour.buy_after_click)
+    anyway = (held | went) & (draws.next() < behaviour.buy_anyway)
+    money = 20 + 80 * draws.next()
+    at = messages["at"].cast(pa.int64()).to_numpy()
+    orders = [
+        _orders(messages, bought, fate.clicked_at + _after(draws, _MINUTE, _HOUR), target, prices, money),
+        _orders(messages, anyway, at + _after(draws, _MINUTE, 7 * 24 * _HOUR), None, prices, money),
+    ]
+    return Simulated(pa.concat_tables(outcomes).sort_by("at"), pa.concat_tables(orders).sort_by("at"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Fate:
+    """To which messages what happens, and when (microseconds since 1970)."""
+
+    bounced: Mask
+    delivered: Mask
+    proxied: Mask
+    opened: Mask
+    clicked: Mask
+    left: Mask
+    complained: Mask
+    delivered_at: Instants
+    opened_at: Instants
+    clicked_at: Instants
+
+    def events(self) -> list[tuple[str, Mask, Instants, bool]]:
+        """Kind, messages, instants, and whether a machine did it."""
+        return [
+            ("bounced", self.bounced, self.delivered_at, False),
+            ("delivered", self.delivered, self.delivered_at, False),
+            ("opened", self.proxied, self.delivered_at + _SECOND, True),
+            ("opened", self.opened, self.opened_at, False),
+            ("clicked", self.clicked, self.clicked_at, False),
+            ("unsubscribed", self.left, self.opened_at + _MINUTE, False),
+            ("complained", self.complained, self.opened_at + _MINUTE, False),
+        ]
+
+
+def _fate(
+    messages: pa.Table,
+    went: Mask,
+    draws: _Draws,
+    behaviour: Behaviour,
+    effects: Mapping[tuple[str, str], float],
+) -> _Fate:
     bounced = went & (draws.next() < behaviour.bounce)
     delivered = went & ~bounced
     proxied = delivered & (draws.next() < behaviour.machine_open)
     opened = delivered & (draws.next() < behaviour.open)
-    clicked = opened & (draws.next() < behaviour.click * _multipliers(messages, effects or {}))
+    clicked = opened & (draws.next() < behaviour.click * _multipliers(messages, effects))
     left = opened & (draws.next() < behaviour.unsubscribe)
     complained = opened & (draws.next() < behaviour.complain)
-    at = messages["at"].cast(pa.int64()).to_numpy()
-    delivered_at = at + _after(draws, _SECOND, 90 * _SECOND)
+    delivered_at = messages["at"].cast(pa.int64()).to_numpy() + _after(draws, _SECOND, 90 * _SECOND)
     opened_at = delivered_at + _after(draws, _MINUTE, 30 * _HOUR)
     clicked_at = opened_at + _after(draws, 3 * _SECOND, 5 * _MINUTE)
-    target = _targets(messages, clicked, draws.next())
-    pages, prices = _catalogue(items)
-    urls = [pages.get(item) for item in target]
-    kinds = (
-        ("bounced", bounced, delivered_at, None, False),
-        ("delivered", delivered, delivered_at, None, False),
-        ("opened", proxied, delivered_at + _SECOND, None, True),
-        ("opened", opened, opened_at, None, False),
-        ("clicked", clicked, clicked_at, urls, False),
-        ("unsubscribed", left, opened_at + _MINUTE, None, False),
-        ("complained", complained, opened_at + _MINUTE, None, False),
+    return _Fate(
+        bounced, delivered, proxied, opened, clicked, left, complained, delivered_at, opened_at, clicked_at
     )
-    outcomes = [_events(messages, *kind) for kind in kinds]
-    bought = clicked & (draws.next() < behaviour.buy_after_click)
-    anyway = (held | went) & (draws.next() < behaviour.buy_anyway)
-    money = 20 + 80 * draws.next()
-    orders = [
-        _orders(messages, bought, clicked_at + _after(draws, _MINUTE, _HOUR), target, prices, money),
-        _orders(messages, anyway, at + _after(draws, _MINUTE, 7 * 24 * _HOUR), None, prices, money),
-    ]
-    return Simulated(pa.concat_tables(outcomes).sort_by("at"), pa.concat_tables(orders).sort_by("at"))
 
 
 class _Draws:
@@ -112,7 +145,7 @@ class _Draws:
         return np.asarray((mixed >> np.uint64(11)).astype(np.float64) / 2**53)
 
 
-def _after(draws: _Draws, least: int, mean: int) -> npt.NDArray[np.int64]:
+def _after(draws: _Draws, least: int, mean: int) -> Instants:
     """Microseconds that pass: ``least``, and an exponential wait."""
     return np.asarray(least - mean * np.log1p(-draws.next()), np.int64)
 
@@ -159,12 +192,7 @@ def _catalogue(items: pa.Table | None) -> tuple[dict[str | None, str | None], di
 
 
 def _events(
-    messages: pa.Table,
-    kind: str,
-    where: Mask,
-    at: npt.NDArray[np.int64],
-    urls: list[str | None] | None,
-    machine: bool,
+    messages: pa.Table, kind: str, where: Mask, at: Instants, machine: bool, *, urls: list[str | None]
 ) -> pa.Table:
     ids = messages["message_id"].filter(pa.array(where))
     rows = np.flatnonzero(where)
@@ -174,7 +202,7 @@ def _events(
         "kind": pa.repeat(pa.scalar(kind), len(rows)),
         "at": pa.array(at[rows]).cast(AT),
         "message_id": ids,
-        "url": pa.array([urls[row] for row in rows] if urls else [None] * len(rows), pa.string()),
+        "url": pa.array([urls[row] if kind == "clicked" else None for row in rows], pa.string()),
         "machine": pa.repeat(pa.scalar(machine), len(rows)),
         "simulated": pa.repeat(pa.scalar(True), len(rows)),
     }
@@ -184,7 +212,7 @@ def _events(
 def _orders(
     messages: pa.Table,
     where: Mask,
-    at: npt.NDArray[np.int64],
+    at: Instants,
     target: list[str | None] | None,
     prices: Mapping[str | None, float],
     money: Floats,

@@ -19,11 +19,14 @@ from mailwright.model.experiment import ExperimentSpec, version_of
 from mailwright.model.schema import INTERACTION_ATTRIBUTES, STANDARD_EVENTS
 from measure import Question, export_results, measure_results, outcome_interactions, simulate_outcomes
 from measure.alerts import find_alerts
+from measure.breakdown import COUNTS
 from measure.export import EXPERIMENTS, as_csv, as_json
 from measure.feedback import CLICK_WEIGHT
 from measure.planning import history_of
 from measure.plots import plot_results
 from measure.proposals import propose_segments
+from measure.results import SET_ASIDE
+from measure.schema import MESSAGES, ORDERS, OUTCOMES
 from measure.simulate import Behaviour
 from tests.measure.worlds import (
     NOW,
@@ -303,3 +306,13 @@ def test_nobody_sent_to_does_nothing() -> None:
     assert made.outcomes.num_rows == made.orders.num_rows == 0
     bounced = simulate_outcomes(messages_table([mail(0, status="pending"), mail(1, at=None)]), seed=1)
     assert bounced.outcomes.num_rows == 0
+
+
+# Documentation
+
+
+def test_every_column_and_every_cause_is_documented() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "measure.md").read_text(encoding="utf-8")
+    columns = [name for schema in (MESSAGES, OUTCOMES, ORDERS) for name in schema.names]
+    missing = [name for name in [*columns, *SET_ASIDE, *COUNTS] if f"`{name}`" not in text]
+    assert not missing
