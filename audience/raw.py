@@ -19,7 +19,7 @@ class Raw:
     """One source as read.
 
     ``columns`` holds, per attribute that the source has, an Arrow array of whatever type it came in, or a
-    list of Python objects for lists and objects of JSON. ``rows`` is the number of each row as an editor
+    list of Python objects for lists and objects of JSON. ``rows`` is the number of each row as a spreadsheet
     shows it (the header of a CSV file is row 1). ``broken`` lists rows that are no rows: number, what, text.
     ``wrong`` says, per attribute and position, what made a value unreadable; the column has NULL there.
     """

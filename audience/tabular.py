@@ -1,4 +1,4 @@
-"""Reading CSV, Parquet and JSON Lines, row by row as an editor counts them."""
+"""Reading CSV, Parquet and JSON Lines, row by row as a spreadsheet counts them."""
 
 from __future__ import annotations
 
