@@ -21,6 +21,9 @@ from send.outbox.schema import bodies, calls, messages
 from send.outbox.wanted import Wanted
 from send.policy import DeliveryPolicy
 
+_WEIGHED_AT_ONCE = 2_000
+"""Messages whose standing is read in one go; SQLite takes 32,766 parameters a statement."""
+
 
 @dataclass(slots=True)
 class Claim:
@@ -61,10 +64,13 @@ class Claimer:
         found = Claim(self._again(connection, slots, now), [])
         slots -= len(found.calls)
         if slots > 0:
+            batch: list[list[sa.Row[Any]]] = []
             for pack in self._queue.packs(connection, slots, flush, now):
-                rows = self._still_wanted(connection, pack, now, found)
-                if rows:
-                    found.calls.append(self._commit_call(connection, rows, now))
+                batch.append(pack)
+                if sum(map(len, batch)) >= _WEIGHED_AT_ONCE:
+                    self._commit(connection, batch, now, found)
+                    batch = []
+            self._commit(connection, batch, now, found)
         return found
 
     # ── calls that have been tried before ──
@@ -129,69 +135,87 @@ class Claimer:
             .values(status=Status.PENDING if back else Status.UNKNOWN, detail=why, due_at=now)
         )
 
-    def _still_wanted(
-        self, connection: sa.Connection, rows: list[sa.Row[Any]], now: float, found: Claim
-    ) -> list[sa.Row[Any]]:
+    def _commit(
+        self, connection: sa.Connection, packs: list[list[sa.Row[Any]]], now: float, found: Claim
+    ) -> None:
+        """Weighs the packs' messages and writes the calls that are left of them, in few statements."""
+        if not packs:
+            return
+        rows = [row for pack in packs for row in pack]
         reasons = self._wanted.reasons(connection, rows, now)
-        later = self._wanted.later(rows, now)
-        for row in rows:
-            if reason := reasons.get(row.message_id):
-                connection.execute(
-                    sa.update(messages)
-                    .where(messages.c.seq == row.seq)
-                    .values(status=Status.SKIPPED, reason=reason, part=None, settled_at=now)
-                )
-                found.skipped.append(reason)
-            elif row.message_id in later:
-                connection.execute(
-                    sa.update(messages)
-                    .where(messages.c.seq == row.seq)
-                    .values(due_at=later[row.message_id], reason="quiet_hours")
-                )
-                found.later += 1
-        return [row for row in rows if row.message_id not in reasons and row.message_id not in later]
+        later = {m: at for m, at in self._wanted.later(rows, now).items() if m not in reasons}
+        self._set_aside(connection, reasons, later, now)
+        found.skipped += reasons.values()
+        found.later += len(later)
+        written: list[dict[str, Any]] = []
+        members: list[dict[str, Any]] = []
+        for pack in packs:
+            kept = [row for row in pack if row.message_id not in reasons and row.message_id not in later]
+            if kept:
+                call = self._new_call(connection, kept)
+                found.calls.append(call)
+                written.append(self._row(call, kept[0].body_id, now))
+                members += [{"m": m, "call": call.call_id, "at": i} for i, m in enumerate(call.message_ids)]
+        if written:
+            connection.execute(sa.insert(calls), written)
+            connection.execute(
+                sa.update(messages)
+                .where(messages.c.message_id == sa.bindparam("m"))
+                .values(
+                    status=Status.CLAIMED,
+                    call_id=sa.bindparam("call"),
+                    position=sa.bindparam("at"),
+                    attempts=messages.c.attempts + 1,
+                    claimed_at=now,
+                    reason=None,
+                ),
+                members,
+            )
+
+    def _set_aside(
+        self, connection: sa.Connection, reasons: dict[str, str], later: dict[str, float], now: float
+    ) -> None:
+        this = messages.c.message_id == sa.bindparam("m")
+        if reasons:
+            connection.execute(
+                sa.update(messages)
+                .where(this)
+                .values(status=Status.SKIPPED, reason=sa.bindparam("why"), part=None, settled_at=now),
+                [{"m": message_id, "why": why} for message_id, why in reasons.items()],
+            )
+        if later:
+            connection.execute(
+                sa.update(messages).where(this).values(due_at=sa.bindparam("at"), reason="quiet_hours"),
+                [{"m": message_id, "at": at} for message_id, at in later.items()],
+            )
 
     # ── the call ──
 
-    def _commit_call(self, connection: sa.Connection, rows: list[sa.Row[Any]], now: float) -> Call:
+    def _new_call(self, connection: sa.Connection, rows: list[sa.Row[Any]]) -> Call:
         members = [row.message_id for row in rows]
         key = members[0] if len(members) == 1 else fingerprint("call", members)
         call_id = fingerprint("claim", key, [row.attempts for row in rows])
         call = self._call(connection, call_id, key, rows[0].body_id, rows)
         if call is None:
             raise SendError("a message that is pending has lost its content", fix="restore the outbox")
-        connection.execute(
-            sa.insert(calls),
-            {
-                "call_id": call_id,
-                "adapter": self.adapter.name,
-                "key": key,
-                "body_id": rows[0].body_id,
-                "digest": hashlib.sha256(call.payload.content).digest(),
-                "size": len(call.payload.content),
-                "members": len(rows),
-                "state": "claimed",
-                "owner": self.owner,
-                "lease_until": self._lease(now),
-                "attempts": 0,
-                "first_claimed_at": now,
-                "next_at": None,
-            },
-        )
-        connection.execute(
-            sa.update(messages)
-            .where(messages.c.message_id == sa.bindparam("m"))
-            .values(
-                status=Status.CLAIMED,
-                call_id=call_id,
-                position=sa.bindparam("at"),
-                attempts=messages.c.attempts + 1,
-                claimed_at=now,
-                reason=None,
-            ),
-            [{"m": message_id, "at": i} for i, message_id in enumerate(members)],
-        )
         return call
+
+    def _row(self, call: Call, body_id: str | None, now: float) -> dict[str, Any]:
+        return {
+            "call_id": call.call_id,
+            "adapter": self.adapter.name,
+            "key": call.key,
+            "body_id": body_id,
+            "digest": hashlib.sha256(call.payload.content).digest(),
+            "size": len(call.payload.content),
+            "members": len(call.message_ids),
+            "state": "claimed",
+            "owner": self.owner,
+            "lease_until": self._lease(now),
+            "attempts": 0,
+            "first_claimed_at": now,
+            "next_at": None,
+        }
 
     def _call(
         self, connection: sa.Connection, call_id: str, key: str, body_id: str | None, rows: Sequence[Any]

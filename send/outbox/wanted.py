@@ -45,7 +45,6 @@ class Wanted:
             ).all()
         )
         unwanted = self._unwanted(connection, rows)
-        capped = set() if counted else self._capped(connection, rows, now)
         for row in rows:
             if (why := listed.get(row.address_hash)) is not None:
                 unsubscribed = why == SkipReason.UNSUBSCRIBED
@@ -54,8 +53,9 @@ class Wanted:
                 reasons[row.message_id] = SkipReason.UNSUBSCRIBED
             elif (row.profile_id, row.purpose) in unwanted:
                 reasons[row.message_id] = SkipReason.NO_CONSENT
-            elif row.profile_id in capped:
-                reasons[row.message_id] = SkipReason.CAPPED
+        if not counted:
+            left = [row for row in rows if row.message_id not in reasons]
+            reasons.update(dict.fromkeys(self._capped(connection, left, now), SkipReason.CAPPED))
         return reasons
 
     def _unwanted(self, connection: sa.Connection, rows: Sequence[Any]) -> set[tuple[str, str]]:
@@ -68,6 +68,7 @@ class Wanted:
         return {(row.profile_id, row.purpose) for row in found}
 
     def _capped(self, connection: sa.Connection, rows: Sequence[Any], now: float) -> set[str]:
+        """Ids of the messages that come after their profile has had its fill."""
         capped: set[str] = set()
         for cap in self.policy.caps:
             had: dict[str, int] = dict(
@@ -82,9 +83,11 @@ class Wanted:
                 ).all()
             )
             for row in rows:
+                if row.message_id in capped:
+                    continue
                 had[row.profile_id] = had.get(row.profile_id, 0) + 1
                 if had[row.profile_id] > cap.count:
-                    capped.add(row.profile_id)
+                    capped.add(row.message_id)
         return capped
 
     def later(self, rows: Sequence[Any], now: float) -> dict[str, float]:
