@@ -25,6 +25,8 @@ COUNT = ("one", "log", "days")
 class Peer:
     space: Mapping[str, tuple[Any, ...]]
     fit: Callable[[Shop, Mapping[str, Any], int], F32]
+    seeded: bool = True
+    """Whether another seed gives another result."""
 
 
 def weights(shop: Shop, count: str, fade: float | None) -> sparse.csr_matrix:
@@ -119,6 +121,7 @@ PEERS = {
             "fade": FADE,
         },
         item_item,
+        seeded=False,
     ),
     "ease": Peer(
         {
@@ -127,5 +130,6 @@ PEERS = {
             "fade": FADE,
         },
         ease,
+        seeded=False,
     ),
 }

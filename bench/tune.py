@@ -29,7 +29,7 @@ from mailwright.model.workspace import Blend, RecommendSpec
 from recommend.tuning import BLEND_SPACE, Tuning, tune
 
 TUNED = Path(__file__).parent / "tuned.json"
-MODELS, BLENDS = 2, 16
+MODELS, BLENDS = 1, 17
 ALONE = Blend(factors=1, neighbours=0, popularity=0, own=0)
 
 
