@@ -34,6 +34,8 @@ class Module:
     asset: Callable[[str], str] | None = None
     record: bool = False
     """Write down which arm of each ``if`` was taken, and remember nothing."""
+    holes: bool = False
+    """Mark every leaf, so that constant text and leaves can be told apart; remember nothing."""
     lines: list[str] = field(default_factory=list)
     origins: list[int] = field(default_factory=list)
     fallbacks: list[tuple[str, int]] = field(default_factory=list)
@@ -138,7 +140,8 @@ class Part:
         """Statements in order; runs that nothing personal enters become remembered functions."""
         atoms = list(_atoms(body))
         whole: Iterable[tuple[str | None, list[Any]]] = [(None, atoms)]
-        for key, group in self._groups(atoms, scope) if self.remember and not self.module.record else whole:
+        plain = self.module.record or self.module.holes
+        for key, group in self._groups(atoms, scope) if self.remember and not plain else whole:
             if key is None:
                 for atom in group:
                     self.atom(atom, scope)
@@ -167,6 +170,10 @@ class Part:
         else:
             raise RefusedError("an output without its escape", line=node.lineno)
         self.reads.update(reads)
+        if self.module.holes:
+            shared = "" if reads.locals or reads.items else escaped
+            self.pending.append((f"leaf({escaped}, {shared!r})", self.segment))
+            return
         if self.loops and not (reads.locals or reads.items or "@abort" in reads.names):
             name = self.hoisted.setdefault(escaped, f"h{len(self.hoisted)}")
             if name not in self.there:
@@ -390,7 +397,8 @@ class Part:
         self.flush()
         self.out = outer
         self.segment = _segment(node.filter)
-        self.pending.append((f"checked_url({self.module.empty}.join({name}))", self.segment))
+        link = f"checked_url({self.module.empty}.join({name}))"
+        self.pending.append((f"leaf({link}, '')" if self.module.holes else link, self.segment))
 
 
 def write_part(

@@ -122,6 +122,8 @@ class CompiledCampaign:
     line: Code
     recorded: Code
     """``html`` once more, writing down which arms were taken; it gives the same bytes."""
+    holes: Mapping[str, Code]
+    """``html``, ``text`` and ``line`` once more, every leaf marked, for grouped sends."""
     names: frozenset[str]
     """Columns of the frame that the mails read."""
     places: tuple[Location, ...]

@@ -50,8 +50,8 @@ class _Names:
     fields: frozenset[str]
     asset: Callable[[str], str]
 
-    def module(self, mode: str, *, record: bool = False) -> Module:
-        return Module(mode, self.known, self.fields, self.asset, record)
+    def module(self, mode: str, *, record: bool = False, holes: bool = False) -> Module:
+        return Module(mode, self.known, self.fields, self.asset, record, holes)
 
 
 def compile_campaign(
@@ -107,6 +107,9 @@ def compile_campaign(
         "recorded": _code(html, functions, defaults, names.module("html", record=True)),
         "text": _code(text, functions, defaults, names.module("text")),
         "line": _line_code(lines, constants, names, len(segments)),
+        "html_holes": _code(html, functions, defaults, names.module("html", holes=True)),
+        "text_holes": _code(text, functions, defaults, names.module("text", holes=True)),
+        "line_holes": _line_code(lines, constants, names, len(segments), holes=True),
     }
     reads = frozenset().union(*(module.names for _, module in codes.values()))
     print_ = fingerprint(
@@ -131,6 +134,7 @@ def compile_campaign(
         text=codes["text"][0],
         line=codes["line"][0],
         recorded=codes["recorded"][0],
+        holes={mode: codes[f"{mode}_holes"][0] for mode in ("html", "text", "line")},
         names=frozenset(name for name in reads if not name.startswith("@")),
         places=tuple(segment.at for segment in [*segments, *line_segments]),
         strings=library.strings,
@@ -257,10 +261,15 @@ def _line(text: str, at: Location) -> list[Segment]:
 
 
 def _line_code(
-    lines: Mapping[str, Sequence[Segment]], constants: Constants, names: _Names, first: int
+    lines: Mapping[str, Sequence[Segment]],
+    constants: Constants,
+    names: _Names,
+    first: int,
+    *,
+    holes: bool = False,
 ) -> tuple[Code, Module]:
     """Subject and preheader: plain text, nothing escaped, line breaks refused when they are rendered."""
-    module = names.module("line")
+    module = names.module("line", holes=holes)
     number = first
     for name, segments in lines.items():
         folded = fold(segments, constants)

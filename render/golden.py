@@ -69,8 +69,7 @@ class Made:
             "preheader.txt": (self.mail["preheader"] or "") + "\n",
             "mail.html": self.mail["html"].decode("ascii") if rendered else "",
             "mail.txt": self.mail["text"] or "",
-            "trace.json": orjson.dumps(_lasting(self.trace), option=orjson.OPT_INDENT_2, default=str).decode()
-            + "\n",
+            "trace.json": trace + "\n",
         }
 
 

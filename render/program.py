@@ -74,7 +74,14 @@ def variant_id(slots: Mapping[str, str | None]) -> str:
 class Program:
     """A compiled campaign bound to a run's catalogue, clock and language tables."""
 
-    def __init__(self, compiled: CompiledCampaign, context: RenderContext, *, record: bool = False) -> None:
+    def __init__(
+        self,
+        compiled: CompiledCampaign,
+        context: RenderContext,
+        *,
+        record: bool = False,
+        leaf: Callable[[Any, str], Any] | None = None,
+    ) -> None:
         self.compiled = compiled
         self.context = context
         self.shared = {
@@ -85,10 +92,15 @@ class Program:
         self.names = sorted(compiled.names - set(self.shared) - {"subject", "preheader", "locale"})
         self._date = dates(compiled.settings.timezone)
         self._translate = translator(dict(compiled.strings), compiled.settings.locale)
-        self._codes = {"html": compiled.recorded if record else compiled.html, "text": compiled.text}
-        html, text, line = (self._bind(code) for code in (*self._codes.values(), compiled.line))
+        self._leaf = leaf
+        self._codes = {"html": compiled.html, "text": compiled.text, "line": compiled.line}
+        if record:
+            self._codes["html"] = compiled.recorded
+        if leaf is not None:
+            self._codes = dict(compiled.holes)
+        html, text, line = (self._bind(self._codes[mode]) for mode in ("html", "text", "line"))
         self._html, self._text = html["template"], text["template"]
-        self._subject, self._preheader = line["subject"], line["preheader"]
+        self._lines = {"subject": line["subject"], "preheader": line["preheader"]}
         slots = compiled.compiled_slots.values()
         self._writers = {slot.name: {b.name: html[b.function] for b in slot.blocks} for slot in slots}
         self._text_writers = {slot.name: {b.name: text[b.function] for b in slot.blocks} for slot in slots}
@@ -107,6 +119,7 @@ class Program:
             "item": self.context.catalogue.get,
             "abort": _abort,
             "noted": _noted,
+            "leaf": self._leaf,
             "remember": lru_cache(CARDS),  # keys are texts: an item's id, a locale
             "shared": lambda locale: {**self.shared, "locale": locale},
             "checked_url": _checked_html if code.mode == "html" else escapes.url,
@@ -136,8 +149,9 @@ class Program:
         self.complete(row, mail.unsubscribe_url)
         uses: list[tuple[int, Any]] = []
         try:
-            mail.subject = row["subject"] = self._one_line(self._subject, row, uses, "subject")
-            mail.preheader = row["preheader"] = self._one_line(self._preheader, row, uses, "preheader")
+            mail.subject = row["subject"] = escapes.one_line(self.line("subject", row, uses), "subject")
+            preheader = escapes.one_line(self.line("preheader", row, uses), "preheader")
+            mail.preheader = row["preheader"] = preheader
             mail.uses += [("line", number, shown) for number, shown in uses]
             if not mail.subject:
                 raise MissingValueError("the subject is empty")
@@ -181,8 +195,9 @@ class Program:
         row["@mail"] = mail
         return settle("".join(self._text(row, [], [], [MAX_STEPS], set())))
 
-    def _one_line(self, write: Callable[..., list[str]], row: Row, uses: list[Any], what: str) -> str:
-        return escapes.one_line("".join(write(row, [], uses, [MAX_STEPS], set())), what)
+    def line(self, what: str, row: Row, uses: list[tuple[int, Any]]) -> str:
+        """The subject or preheader as it is written, before it is held to one line."""
+        return "".join(self._lines[what](row, [], uses, [MAX_STEPS], set()))
 
     # -- slots -------------------------------------------------------------------------------------------
     def candidates(self, slot: str, row: Row) -> list[CompiledBlock]:
@@ -253,7 +268,7 @@ class Program:
         return f"{place}: {what}" if place else what
 
     def place(self, error: BaseException) -> str:
-        codes = {"<html>": self._codes["html"], "<text>": self._codes["text"], "<line>": self.compiled.line}
+        codes = {f"<{mode}>": code for mode, code in self._codes.items()}
         for frame in reversed(traceback.extract_tb(error.__traceback__)):
             code = codes.get(frame.filename)
             if code is None or frame.lineno is None:
