@@ -53,7 +53,7 @@ def als(shop: Shop, p: Mapping[str, Any], seed: int) -> F32:
     )
     with threadpool_limits(1, user_api="blas"):
         model.fit(weights(shop, p["count"], p["fade"]), show_progress=False)
-    return model.user_factors @ model.item_factors.T
+    return np.asarray(model.user_factors @ model.item_factors.T, np.float32)
 
 
 def bpr(shop: Shop, p: Mapping[str, Any], seed: int) -> F32:
@@ -68,7 +68,7 @@ def bpr(shop: Shop, p: Mapping[str, Any], seed: int) -> F32:
         num_threads=1,  # more than one and the result depends on their race
     )
     model.fit(weights(shop, "one", None), show_progress=False)
-    return model.user_factors @ model.item_factors.T
+    return np.asarray(model.user_factors @ model.item_factors.T, np.float32)
 
 
 def item_item(shop: Shop, p: Mapping[str, Any], seed: int) -> F32:  # noqa: ARG001
@@ -77,7 +77,7 @@ def item_item(shop: Shop, p: Mapping[str, Any], seed: int) -> F32:  # noqa: ARG0
     matrix = weights(shop, p["count"], p["fade"])
     model = BM25Recommender(K=p["K"], K1=p["K1"], B=p["B"])
     model.fit(matrix, show_progress=False)
-    return (matrix @ model.similarity).toarray().astype(np.float32)
+    return np.asarray((matrix @ model.similarity).toarray(), np.float32)
 
 
 def ease(shop: Shop, p: Mapping[str, Any], seed: int) -> F32:  # noqa: ARG001

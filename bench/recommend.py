@@ -61,7 +61,8 @@ def main() -> None:
     if args.data is None:
         parser.error("--data: the path of online_retail.parquet")
     shop, tuned = load(args.data, CUT), json.loads(TUNED.read_text())
-    rows, models = {}, []
+    rows: dict[str, list[dict[str, float]]] = {}
+    models = []
     for seed in range(args.seeds):
         found, model = measure(shop, tuned, seed)
         models.append(model)
@@ -110,10 +111,11 @@ def measure(shop: Shop, tuned: dict[str, Any], seed: int) -> tuple[dict[str, dic
 
 def peer_row(shop: Shop, peer: Peer, best: dict[str, Any], seed: int) -> dict[str, float]:
     """A peer fitted twice: as tuned for new items, and as tuned for repeats."""
-    new, again = (
-        _timed(shop, lambda goal=goal: peer.fit(shop, best[goal]["parameters"], seed))
-        for goal in ("new", "repeats")
-    )
+
+    def timed(goal: str) -> dict[str, float]:
+        return _timed(shop, lambda: peer.fit(shop, best[goal]["parameters"], seed))
+
+    new, again = timed("new"), timed("repeats")
     return new | {"ndcg_repeats": again["ndcg_repeats"]}
 
 
@@ -139,13 +141,14 @@ def popularity(shop: Shop, days: float | None) -> F32:
     """Profiles that bought each item, ever or in the last ``days``."""
     recent = shop.bought.copy()
     recent.data = np.ones(len(recent.data)) if days is None else (shop.age.data <= days).astype(float)
-    return np.tile(np.asarray(recent.sum(axis=0), np.float32).ravel(), (shop.profiles.num_rows, 1))
+    counts = np.asarray(recent.sum(axis=0), np.float32).ravel()
+    return np.tile(counts, (shop.profiles.num_rows, 1))
 
 
 def own_frequency(shop: Shop) -> F32:
     """A profile's own items by how often it bought them, then the popular ones of the last 28 days."""
     popular = popularity(shop, 28)
-    return (shop.bought.toarray() + popular / (popular.max() + 1)).astype(np.float32)
+    return np.asarray(shop.bought.toarray() + popular / (popular.max() + 1), np.float32)
 
 
 def naive(shop: Shop, seed: int) -> F32:
@@ -154,7 +157,7 @@ def naive(shop: Shop, seed: int) -> F32:
     pairs = gather_pairs(events, shop.items.num_rows)
     trainset = RatedTrainset(pairs, shop.items.num_rows, np.minimum(pairs.times, 5.0), on_epoch=lambda: None)
     fitted = SVD(random_state=seed).fit(trainset)
-    return (fitted.pu @ fitted.qi.T + fitted.bi).astype(np.float32)
+    return np.asarray(fitted.pu @ fitted.qi.T + fitted.bi, np.float32)
 
 
 def speed(shop: Shop, model: Model, tuned: dict[str, Any]) -> dict[str, float]:
@@ -207,7 +210,7 @@ def surprise_loop(shop: Shop, model: Model) -> float:
             ]
             sorted(scores, reverse=True)[:N]
 
-    return min(_seconds(predict) for _ in range(2)) * shop.profiles.num_rows / SAMPLE
+    return float(min(_seconds(predict) for _ in range(2)) * shop.profiles.num_rows / SAMPLE)
 
 
 def targets(result: dict[str, Any]) -> dict[str, bool]:

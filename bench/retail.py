@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
-from recommend.arrays import rows_of
+from recommend.arrays import F64, rows_of
 
 CUT = datetime(2011, 11, 10, tzinfo=UTC)
 WINDOW = timedelta(days=28)
@@ -100,12 +101,14 @@ def load(path: Path, now: datetime) -> Shop:
     )
 
 
-def _days(last, now):  # type: ignore[no-untyped-def]
+def _days(last: Any, now: datetime) -> F64:
     micros = last.cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
-    return np.maximum((now.timestamp() * 1e6 - micros) / 86.4e9, 1e-6)
+    return np.asarray(np.maximum((now.timestamp() * 1e6 - micros) / 86.4e9, 1e-6), np.float64)
 
 
-def _matrix(rows, profiles, items, shape, values):  # type: ignore[no-untyped-def]
+def _matrix(
+    rows: pa.Table, profiles: pa.Table, items: pa.Table, shape: tuple[int, int], values: F64 | None
+) -> sparse.csr_matrix:
     profile = rows_of(rows["profile_id"], profiles["profile_id"])
     item = rows_of(rows["item_id"], items["item_id"])
     known = (profile >= 0) & (item >= 0)

@@ -30,7 +30,7 @@ class Cohort:
     ``(count in cohort + SHRINK · share of all) / (cohort's total + SHRINK)``.
     """
 
-    source = Source.COHORT
+    source: str = Source.COHORT
 
     def __init__(self, context: Context) -> None:
         self._names: list[str] = []

@@ -26,7 +26,7 @@ class Collaborative:
     ``factors · z(p·q + b) + neighbours · z(history @ similarity) + popularity · z(log popularity) + own``.
     """
 
-    source = Source.COLLABORATIVE
+    source: str = Source.COLLABORATIVE
 
     def __init__(self, context: Context) -> None:
         self._context, self._blend, self._margin = context, context.spec.blend, context.spec.margin
