@@ -23,7 +23,7 @@ PROFILE = {
 ROWS = """\
 profile_id,email,phone,loyalty_card,first_name,last_name,city,points,joined,tags,consent,unsubscribed
 a,kari@nord.example,+47 400 00 001,,Kari,,Oslo,100,2020-01-01,golf,newsletter;offers,
-b,KARI@nord.example,,C-7,,Nordmann,,,2024-01-01,ski,newsletter,
+b,KARI@nord.example,,C-7,,Nordmann,,,2024-01-01,ski,newsletter,false
 c,other@nord.example,,c-7 ,Kari Anne,,Bergen,40,2022-01-01,,,true
 d,someone@else.example,0047 40000001,,Karl,,Oslo,7,2021-01-01,,,
 e,,,,,,,,,,,
