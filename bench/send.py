@@ -157,7 +157,7 @@ def crash(name: str, recipients: int, kills: int) -> dict[str, Any]:
             if done == kills:
                 process.wait()
                 break
-            wanted = esp.counts["mails"] + dice.randrange(1, max(2, 2 * recipients // (kills + 10)))
+            wanted = esp.counts["mails"] + dice.randrange(1, max(2, 2 * recipients // (kills + 20)))
             while esp.counts["mails"] < wanted and process.poll() is None:
                 time.sleep(dice.random() * 0.004)
             if dice.random() < 0.3:
