@@ -78,3 +78,18 @@ def test_old_interactions_and_long_silent_people_are_left_out_and_counted(tmp_pa
         "1 profiles inactive for more than 730 days left out",
         "1 interactions older than 365 days left out",
     ]
+
+
+def test_whoever_registered_lately_is_not_inactive(tmp_path):
+    (tmp_path / "profiles.csv").write_text("profile_id,since\na,2026-11-01\nb,2020-01-01\nc,\nd,2020-01-01\n")
+    (tmp_path / "events.csv").write_text(
+        "profile_id,event,at\na,page_viewed,2020-01-01\nd,page_viewed,2026-11-01\n"
+    )
+    spec = workspace(
+        {"since": {"type": "date"}},
+        interactions={"path": "events.csv"},
+        retention={"inactive_profiles_days": 365, "registered": "since"},
+    )
+    audience = read_audience(tmp_path, spec, now=NOW)
+    assert audience.profiles.column("profile_id").to_pylist() == ["a", "c", "d"]
+    assert audience.interactions.num_rows == 2

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from maker.catalogue import CATEGORIES, FACTORS, Catalogue
+from maker.catalogue import FACTORS, Catalogue
+from maker.shelves import CATEGORIES
 
 
 @dataclass(frozen=True)
