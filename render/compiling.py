@@ -102,13 +102,14 @@ def compile_campaign(
         "preheader": _line(campaign.preheader, at("preheader")),
     }
     line_segments = [segment for part in lines.values() for segment in part]
+    trees, text_trees = _trees(html), _trees(text)
     codes = {
-        "html": _code(html, functions, defaults, names.module("html")),
-        "recorded": _code(html, functions, defaults, names.module("html", record=True)),
-        "text": _code(text, functions, defaults, names.module("text")),
+        "html": _code(trees, functions, defaults, names.module("html")),
+        "recorded": _code(trees, functions, defaults, names.module("html", record=True)),
+        "text": _code(text_trees, functions, defaults, names.module("text")),
         "line": _line_code(lines, constants, names, len(segments)),
-        "html_holes": _code(html, functions, defaults, names.module("html", holes=True)),
-        "text_holes": _code(text, functions, defaults, names.module("text", holes=True)),
+        "html_holes": _code(trees, functions, defaults, names.module("html", holes=True)),
+        "text_holes": _code(text_trees, functions, defaults, names.module("text", holes=True)),
         "line_holes": _line_code(lines, constants, names, len(segments), holes=True),
     }
     reads = frozenset().union(*(module.names for _, module in codes.values()))
@@ -238,12 +239,20 @@ def parse(text: str) -> list[nodes.Node]:
 
 
 def _code(
-    restored: Restored, functions: Mapping[str, str], defaults: Mapping[str, dict[str, Any]], module: Module
+    bodies: Mapping[str, list[nodes.Node]],
+    functions: Mapping[str, str],
+    defaults: Mapping[str, dict[str, Any]],
+    module: Module,
 ) -> tuple[Code, Module]:
-    write_part(module, "template", parse(restored.template))
+    write_part(module, "template", bodies[""])
     for block, function in functions.items():
-        write_part(module, function, parse(restored.blocks.get(block, "")), defaults.get(block))
+        write_part(module, function, bodies.get(block, []), defaults.get(block))
     return _finished(module), module
+
+
+def _trees(restored: Restored) -> dict[str, list[nodes.Node]]:
+    """The syntax trees of the template ('') and of each block."""
+    return {name: parse(text) for name, text in [("", restored.template), *restored.blocks.items()]}
 
 
 def _finished(module: Module) -> Code:
