@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
+import threading
 import time
 
 import pytest
+import uvicorn
 from starlette.testclient import TestClient
 
 from mailwright.model.links import LinkSigner
@@ -164,3 +167,32 @@ def test_a_forged_webhook_gets_401_and_is_counted(client: TestClient, outbox: Ou
 
 def test_a_request_that_is_too_large_is_refused(client: TestClient) -> None:
     assert client.post("/webhooks/sendgrid", content=b"x" * 10_000_001).status_code == 413
+
+
+def test_the_stub_tells_a_running_server_twice_and_in_any_order(
+    esp: StubEsp, outbox: Outbox, adapter_for: MakeAdapter
+) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    signer = LinkSigner(f"http://127.0.0.1:{port}", b"secret")
+    names = ("sendgrid", "mandrill", "hubspot", "mailgun")
+    adapters = {name: adapter_for(name) for name in names}
+    app = mail_app(PageSettings(outbox=outbox, signer=signer, adapters=adapters))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=port, log_level="critical"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    try:
+        while not server.started:
+            time.sleep(0.01)
+        for name in names:
+            messages = [make_message(i, campaign=name) for i in range(3)]
+            deliver(messages, adapter=adapters[name], outbox=outbox, policy=FAST)
+        url = f"{signer.base_url}/webhooks/"
+        statuses = esp.tell(url, Kind.DELIVERED, Kind.OPENED, times=2, seed=3)
+    finally:
+        server.should_exit = True
+        thread.join()
+    assert set(statuses) == {200}
+    assert {row.status for row in outbox.operators.messages()} == {Status.OPENED}
+    assert len(list(outbox.feedback.interactions())) == 3 * 4 * 2
