@@ -14,12 +14,14 @@ from audience.identity import Identities, unify
 from audience.intake import Intake, with_defaults
 from audience.report import AudienceReport
 from audience.sources import read_source
+from audience.survivorship import FITS
 from mailwright.errors import DataError, did_you_mean
-from mailwright.model.schema import PROFILE_ATTRIBUTES, Attribute
+from mailwright.model.schema import PROFILE_ATTRIBUTES, Attribute, Schema
 from mailwright.model.workspace import WorkspaceSpec
 
 _LOCALE = r"^[a-z]{2,3}([-_][A-Z][a-z]{3})?([-_]([A-Z]{2}|\d{3}))?$"
 _ROW = " row"
+_TIMES = ("identity.newest_by", "retention.registered")
 
 
 def read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Identities:
@@ -28,7 +30,7 @@ def read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Id
     Defaults are filled in last, so that a default never outlives a known value of the same person.
     """
     schema = PROFILE_ATTRIBUTES | spec.profile
-    _check_names(spec, list(schema))
+    _check_names(spec, schema)
     raw = read_source(root, spec.data.profiles, schema, what="profiles")
     intake = Intake("profiles", raw, schema, report)
     intake.reject_duplicates("profile_id")
@@ -57,7 +59,8 @@ def _check_emails(intake: Intake) -> None:
     intake.add("email_key", ADDRESS_ATTRIBUTES["email_key"], keys)
 
 
-def _check_names(spec: WorkspaceSpec, known: list[str]) -> None:
+def _check_names(spec: WorkspaceSpec, known: Schema) -> None:
+    """Attributes that the workspace names elsewhere exist, and those that order people are times."""
     identity, fuzzy = spec.identity, spec.identity.fuzzy
     named = {
         "identity.keys": identity.keys,
@@ -72,6 +75,13 @@ def _check_names(spec: WorkspaceSpec, known: list[str]) -> None:
                 raise DataError(
                     f"mailwright.yaml: {where}: unknown attribute {name!r}", fix=did_you_mean(name, known)
                 )
+            rule = identity.fields.get(name, "") if where == "identity.fields" else ""
+            if known[name].type not in FITS.get(rule, (known[name].type,)):
+                raise DataError(
+                    f"mailwright.yaml: {where}: {rule} is no rule for {name}, a {known[name].type}"
+                )
+            if where in _TIMES and known[name].type not in ("date", "timestamp"):
+                raise DataError(f"mailwright.yaml: {where}: {name} is no date and no timestamp")
 
 
 def _share_mailboxes(profiles: pa.Table, report: AudienceReport) -> pa.Table:

@@ -27,8 +27,7 @@ def expire(
         )
         seen = last.column("at_max").combine_chunks().take(places.combine_chunks())
         if spec.registered is not None:
-            since = profiles.column(spec.registered).combine_chunks().cast(TIMESTAMP)
-            seen = pc.max_element_wise(seen, since)
+            seen = _later(seen, profiles.column(spec.registered).combine_chunks())
         old = pc.less(seen, limit).fill_null(False)
         if expired := pc.sum(old).as_py():
             report.notes.append(
@@ -44,3 +43,10 @@ def expire(
             report.notes.append(f"{expired} interactions older than {spec.interactions_days} days left out")
             interactions = interactions.filter(young)
     return profiles, interactions
+
+
+def _later(one: pa.Array, other: pa.Array) -> pa.Array:
+    """The later of two times; a date counts from its midnight in UTC. Arrow compares them as numbers only."""
+    if pa.types.is_date(other.type):
+        other = other.cast(pa.timestamp("us"))
+    return pc.max_element_wise(one.cast(pa.int64()), other.cast(pa.int64())).cast(TIMESTAMP)

@@ -8,6 +8,17 @@ from typing import Any
 
 from mailwright.model.audience import IdentitySpec
 
+FITS: dict[str, tuple[str, ...]] = {
+    "longest": ("string",),
+    "highest": ("string", "integer", "number", "boolean", "date", "timestamp"),
+    "lowest": ("string", "integer", "number", "boolean", "date", "timestamp"),
+    "union": ("list",),
+    "common": ("list",),
+    "any": ("boolean",),
+    "all": ("boolean",),
+}
+"""Rules that make sense for some types only."""
+
 Rows = dict[int, dict[str, Any]]
 """Position in the table → profile."""
 

@@ -59,13 +59,13 @@ class IdentitySpec(Spec):
 class RetentionSpec(Spec):
     """Days after which data is left out when read, and erased where Mailwright keeps it. None: for ever."""
 
-    interactions_days: int | None = Field(default=None, ge=1)
+    interactions_days: int | None = Field(default=None, ge=1, le=36_500)
     """Interactions older than this are not read."""
-    inactive_profiles_days: int | None = Field(default=None, ge=1)
+    inactive_profiles_days: int | None = Field(default=None, ge=1, le=36_500)
     """Profiles without any interaction for this long are not read."""
     registered: str | None = None
     """The attribute that says since when a profile is known; it counts like an interaction."""
-    messages_days: int | None = Field(default=None, ge=1)
+    messages_days: int | None = Field(default=None, ge=1, le=36_500)
     """Stored mails and their replay data."""
 
 

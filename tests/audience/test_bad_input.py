@@ -271,12 +271,16 @@ def test_interactions_of_nobody_with_nothing_or_in_the_future_are_listed(tmp_pat
         "p,i,order_completed,2026-11-20T09:00:01Z,1\n"
         "p,i,order_completed,2026-11-19T09:00:00Z,-2\n"
         "p,,page_viewed,2026-11-19T08:00:00Z,\n"
+        "p,,page_viewed,2026-11-20T09:00:00Z,\n"
     )
     audience = read_audience(
         tmp_path, spec(items={"path": "items.csv"}, interactions={"path": "events.csv"}), now=NOW
     )
-    assert audience.interactions.column("event").to_pylist() == ["page_viewed", "order_completed"]
-    assert audience.interactions.column("quantity").to_pylist() == [1, 1]
+    kept = ["page_viewed", "order_completed", "page_viewed"]
+    assert audience.interactions.column("event").to_pylist() == kept, (
+        "what happens at this instant has happened"
+    )
+    assert audience.interactions.column("quantity").to_pylist() == [1, 1, 1]
     assert wrong(audience) == {
         "3 profile_id: unknown",
         "4 item_id: unknown",

@@ -150,6 +150,8 @@ def test_what_a_merged_profile_did_was_done_by_the_survivor(tmp_path):
 def test_an_unknown_attribute_in_the_identity_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"identity\.keys: unknown attribute 'fone'\n.*'phone'"):
         read(tmp_path, identity={"keys": ["fone"]})
+    with pytest.raises(DataError, match=r"identity\.newest_by: city is no date and no timestamp"):
+        read(tmp_path, identity={"keys": ["phone"], "newest_by": "city"})
 
 
 def test_the_result_does_not_depend_on_the_order_of_the_rows_when_dates_tell(tmp_path):
@@ -159,3 +161,11 @@ def test_the_result_does_not_depend_on_the_order_of_the_rows_when_dates_tell(tmp
     two, _ = read(tmp_path, "\n".join([head, *reversed(lines)]) + "\n", identity=identity)
     assert one.profiles.equals(two.profiles)
     assert one.fingerprint == two.fingerprint
+
+
+@pytest.mark.parametrize(
+    "fields", [{"points": "longest"}, {"city": "union"}, {"city": "any"}, {"tags": "highest"}]
+)
+def test_a_rule_must_fit_the_attribute(tmp_path, fields):
+    with pytest.raises(DataError, match=r"identity\.fields: \w+ is no rule for"):
+        read(tmp_path, identity={"keys": ["phone"], "fields": fields})
