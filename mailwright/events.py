@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -24,5 +25,10 @@ class EventsOfProfiles:
         return dict(zip(runs.values.to_pylist(), zip([0, *ends], ends, strict=False), strict=True))
 
     def __call__(self, profile_id: str) -> EventView:
+        return EventView(self.rows(profile_id))
+
+    def rows(self, profile_id: str) -> list[dict[str, Any]]:
+        """The interactions of that profile, oldest first."""
         start, end = self._places.get(profile_id, (0, 0))
-        return EventView(self._interactions.slice(start, end - start).to_pylist())
+        found: list[dict[str, Any]] = self._interactions.slice(start, end - start).to_pylist()
+        return found

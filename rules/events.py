@@ -32,6 +32,13 @@ class EventView:
                 order = sorted(range(len(times)), key=times.__getitem__)
                 self._by_name[name] = ([times[i] for i in order], [events[i] for i in order])
 
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One more event, put where its instant belongs: what a live profile does as events arrive."""
+        times, events = self._by_name.setdefault(row["event"], ([], []))
+        place = bisect_right(times, row["at"])
+        times.insert(place, row["at"])
+        events.insert(place, row)
+
     def count(self, event: str, after: datetime | None, until: datetime) -> int:
         """How many events named ``event`` lie in (after, until]; ``after`` None: since ever."""
         found = self._by_name.get(event)

@@ -121,10 +121,10 @@ def _check_names(workspace: Workspace) -> None:
                 fix=did_you_mean(segment.parent, workspace.segments),
             )
     for trigger in workspace.trigger_files.values():
-        campaign = trigger.value.campaign
-        if campaign not in workspace.campaign_files:
-            raise ConfigError(
-                f"there is no campaign {campaign!r}",
-                at=trigger.at("campaign"),
-                fix=did_you_mean(campaign, workspace.campaign_files) or "add a file to campaigns/",
-            )
+        for campaign in trigger.value.campaigns:
+            if campaign not in workspace.campaign_files:
+                raise ConfigError(
+                    f"there is no campaign {campaign!r}",
+                    at=trigger.at("campaign" if trigger.value.campaign else "steps"),
+                    fix=did_you_mean(campaign, workspace.campaign_files) or "add a file to campaigns/",
+                )

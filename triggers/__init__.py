@@ -1,0 +1,23 @@
+"""Triggers: an event comes in, the right mail goes out, once, at the right moment.
+
+``open_triggers`` reads a workspace and gives ``Triggers``: ``ingest`` takes batches of Segment calls into
+the store and brings profiles, runs and timers up to date in one transaction; ``fire`` takes runs that are due
+further, their mails made by the same stages as a batch run's and handed to the outbox; ``simulate`` replays
+events on a virtual clock and says why each thing was decided. docs/triggers.md explains it.
+"""
+
+from triggers.ingest import Ingested
+from triggers.live import Triggers, open_triggers
+from triggers.program import compile_triggers
+from triggers.runs import Decision
+from triggers.simulation import Simulation, simulate
+
+__all__ = [
+    "Decision",
+    "Ingested",
+    "Simulation",
+    "Triggers",
+    "compile_triggers",
+    "open_triggers",
+    "simulate",
+]

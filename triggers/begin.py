@@ -1,0 +1,306 @@
+"""What an event begins and ends: runs started, restarted, passed over or cancelled."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from mailwright.model.identity import fingerprint
+from triggers.people import People
+from triggers.profile import LiveProfile
+from triggers.program import Trigger
+from triggers.runs import ASLEEP, Decision, Journal, Run
+from triggers.store import Store
+from triggers.waits import zone_of
+
+SILENT = frozenset({"email_delivered"})
+"""Events that are no deed of the profile, and so do not wake it."""
+_PLAIN = re.compile(r"[\w.:+@-]{1,80}")
+
+
+@dataclass
+class Batch:
+    """One transaction: what is in memory of it until it is written."""
+
+    connection: sa.Connection
+    now: datetime
+    profiles: dict[str, LiveProfile]
+    runs: dict[str, list[Run]] = field(default_factory=lambda: defaultdict(list))
+    """Profile → its runs that are under way, or were when the transaction began."""
+    changed: dict[str, LiveProfile] = field(default_factory=dict)
+    """The profiles that must be written back."""
+
+
+class Beginner:
+    """Applies the triggers to what happens."""
+
+    def __init__(
+        self,
+        triggers: Mapping[str, Trigger],
+        people: People,
+        store: Store,
+        journal: Journal,
+        *,
+        timezone: str,
+    ) -> None:
+        self._people, self._store, self.journal, self._timezone = people, store, journal, timezone
+        self._triggers = triggers
+        by_start: dict[tuple[str, str], list[Trigger]] = defaultdict(list)
+        self._ending: dict[str, list[tuple[Trigger, str]]] = defaultdict(list)
+        for trigger in sorted(triggers.values(), key=lambda t: (-t.spec.priority, t.name)):
+            start = trigger.start
+            by_start[start.kind, str(getattr(start, start.kind))].append(trigger)
+            for name in trigger.spec.unless:
+                self._ending[name].append((trigger, "unless"))
+            for name in trigger.spec.goal:
+                self._ending[name].append((trigger, "goal"))
+        self._by_start = dict(by_start)
+        self._sleepers = [t for t in triggers.values() if t.inactivity is not None]
+        self._watches_segments = any(kind.startswith("segment") for kind, _ in self._by_start)
+
+    # ── what happens ──
+
+    def event(self, batch: Batch, profile_id: str, rows: list[dict[str, Any]], message_id: str) -> None:
+        """The lines of one event of one profile, which are already in its view."""
+        name, at = rows[0]["event"], rows[0]["at"]
+        self._end_runs(batch, profile_id, name, at)
+        for trigger in self._by_start.get(("event", name), ()):
+            self._event_trigger(batch, trigger, profile_id, rows, message_id)
+        if self._sleepers and name not in SILENT:
+            self._fall_asleep(batch, profile_id, rows[0], message_id)
+        self.segments(batch, profile_id, message_id)
+
+    def segments(self, batch: Batch, profile_id: str, message_id: str) -> None:
+        """Segments entered and left since last looked at."""
+        if not self._watches_segments:
+            return
+        profile = batch.profiles[profile_id]
+        before, after = profile.segments, self._people.segments_now(profile, batch.now)
+        if before == after:
+            return
+        profile.segments = after
+        batch.changed[profile_id] = profile
+        if before is None:
+            return
+        moved = [("segment_entered", s) for s in sorted(after - before)]
+        moved += [("segment_left", s) for s in sorted(before - after)]
+        for kind, segment in moved:
+            origin = {"event": kind, "segment": segment, "at": batch.now}
+            for trigger in self._by_start.get((kind, segment), ()):
+                self.begin(batch, trigger, profile_id, origin, f"{kind}:{segment}:{message_id}", batch.now)
+
+    def _event_trigger(
+        self, batch: Batch, trigger: Trigger, profile_id: str, rows: list[dict[str, Any]], message_id: str
+    ) -> None:
+        context = batch.profiles[profile_id].at(batch.now)
+        row = rows[0]
+        if trigger.where is not None:
+            match = next((row for row in rows if trigger.where.holds(row, context)), None)
+            if match is None:
+                why = self.journal.why(trigger.where, row, context)
+                self._note(batch, trigger, profile_id, "ignored", "where", detail=why)
+                return
+            row = match
+        self.begin(batch, trigger, profile_id, row, message_id, row["at"])
+
+    def _end_runs(self, batch: Batch, profile_id: str, name: str, at: datetime) -> None:
+        ending = self._ending.get(name)
+        if not ending:
+            return
+        for run in batch.runs.get(profile_id, ()):
+            for trigger, reason in ending:
+                if run.trigger == trigger.name and run.state == "waiting" and _moment(run) <= at:
+                    run.end("cancelled" if reason == "unless" else "done", reason, batch.now)
+                    what = "cancelled" if reason == "unless" else "ended"
+                    self.journal.note(
+                        Decision(batch.now, run.trigger, profile_id, what, reason, run.occasion, detail=name),  # type: ignore[arg-type]
+                        run,
+                    )
+
+    def _fall_asleep(self, batch: Batch, profile_id: str, row: dict[str, Any], message_id: str) -> None:
+        for trigger in self._sleepers:
+            mine = [r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name]
+            if any(run.place == ASLEEP and run.state == "waiting" for run in mine):
+                continue  # it looks when it wakes whether there was something since
+            assert trigger.inactivity is not None
+            due = trigger.inactivity.shift(row["at"]) or row["at"]
+            run = self._new(trigger, profile_id, f"after:{message_id}", row, due, batch.now)
+            run.place = ASLEEP
+            batch.runs[profile_id].append(run)
+
+    # ── beginning ──
+
+    def begin(
+        self,
+        batch: Batch,
+        trigger: Trigger,
+        profile_id: str,
+        origin: dict[str, Any],
+        key: str,
+        at: datetime,
+    ) -> None:
+        """Start a run for this occasion unless something speaks against it; ``key`` makes the occasion
+        where ``once_per`` does not."""
+        profile = batch.profiles[profile_id]
+        context = self._people.context(profile, batch.now, segments=bool(trigger.when.segments))
+        if not trigger.when.holds(profile, context):
+            why = self.journal.why(trigger.when, profile, context)
+            self._note(batch, trigger, profile_id, "ignored", "when", detail=why)
+            return
+        cancelled = [name for name in trigger.spec.unless if profile.view.within(name, at, batch.now)]
+        if cancelled:
+            self._note(batch, trigger, profile_id, "ignored", "unless", detail=cancelled[0])
+            return
+        occasion = self._occasion(trigger, profile, origin, key)
+        if occasion is None:
+            self._note(
+                batch, trigger, profile_id, "ignored", "no_occasion", detail=trigger.spec.once_per or ""
+            )
+            return
+        due = self.wait_end(trigger, profile, at, place=0)
+        mine = [
+            r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name and r.state == "waiting"
+        ]
+        waiting = next((run for run in mine if run.place == 0), None)
+        if trigger.spec.again != "each" and mine and trigger.inactivity is None:
+            self._again(batch, trigger, profile_id, mine[0], waiting, occasion, origin, due)
+            return
+        run = self._fresh(batch, trigger, profile_id, occasion, origin, due)
+        if run is not None:
+            batch.runs[profile_id].append(run)
+            self._note(batch, trigger, profile_id, "started", run=run, occasion=occasion, due_at=due)
+
+    def _again(
+        self,
+        batch: Batch,
+        trigger: Trigger,
+        profile_id: str,
+        first: Run,
+        waiting: Run | None,
+        occasion: str,
+        origin: dict[str, Any],
+        due: datetime,
+    ) -> None:
+        if waiting is None or trigger.spec.again == "keep":
+            self._note(batch, trigger, profile_id, "ignored", "under_way", occasion=first.occasion)
+            return
+        if due < waiting.due_at and _moment(waiting) > (origin.get("at") or batch.now):
+            self._note(batch, trigger, profile_id, "ignored", "older", occasion=waiting.occasion)
+            return
+        if occasion != waiting.occasion:
+            known = self._store.run(batch.connection, trigger.name, profile_id, occasion)
+            if known is not None:
+                self._note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
+                return
+        waiting.occasion, waiting.event, waiting.due_at = occasion, _origin(origin), due
+        self._note(batch, trigger, profile_id, "restarted", run=waiting, occasion=occasion, due_at=due)
+
+    def _fresh(
+        self,
+        batch: Batch,
+        trigger: Trigger,
+        profile_id: str,
+        occasion: str,
+        origin: dict[str, Any],
+        due: datetime,
+    ) -> Run | None:
+        """A new run, or this occasion's again where it came to nothing; None: it has had its mail."""
+        here = [r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name]
+        if trigger.once_every is not None:
+            since = (-trigger.once_every).shift(batch.now) or batch.now
+            last = self._store.last_begun(batch.connection, trigger.name, profile_id)
+            fresh = any(r.seq is None and not _came_to_nothing(r) for r in here)
+            if fresh or (last is not None and last > since):
+                self._note(
+                    batch, trigger, profile_id, "ignored", "once_per", detail=trigger.spec.once_per or ""
+                )
+                return None
+        known = next((r for r in here if r.occasion == occasion), None)
+        known = known or self._store.run(batch.connection, trigger.name, profile_id, occasion)
+        if known is None:
+            return self._new(trigger, profile_id, occasion, origin, due, batch.now)
+        if not _came_to_nothing(known):
+            self._note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
+            return None
+        if known in here:
+            here_runs = batch.runs[profile_id]
+            del here_runs[next(i for i, r in enumerate(here_runs) if r is known)]
+        again = self._new(trigger, profile_id, occasion, origin, due, batch.now)
+        again.seq, again.trace = known.seq, known.trace
+        return again
+
+    def _new(
+        self,
+        trigger: Trigger,
+        profile_id: str,
+        occasion: str,
+        origin: Mapping[str, Any],
+        due: datetime,
+        now: datetime,
+    ) -> Run:
+        run = Run(None, trigger.name, profile_id, occasion, 0, trigger.version, due, now, _origin(origin))
+        run.changed = True
+        return run
+
+    def _occasion(
+        self, trigger: Trigger, profile: LiveProfile, origin: Mapping[str, Any], key: str
+    ) -> str | None:
+        """What makes this occasion; None where ``once_per`` names something that is missing."""
+        per = trigger.spec.once_per
+        if per is None or trigger.once_every is not None:
+            return _safe(key)
+        if per == "ever":
+            return "ever"
+        value: Any = origin if per.startswith("event.") else profile
+        for part in per.removeprefix("event.").split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return (
+            None if value is None else _safe(value.isoformat() if hasattr(value, "isoformat") else str(value))
+        )
+
+    def wait_end(self, trigger: Trigger, profile: LiveProfile, start: datetime, *, place: int) -> datetime:
+        """When the wait at ``place`` is over that begins at ``start``."""
+        wait = trigger.ops[place].wait
+        assert wait is not None
+        zone = zone_of(profile.attributes.get("timezone"), self._timezone)
+        hour = profile["preferred_hour"] if wait.preferred else None
+        return wait.end(start, zone, hour)
+
+    def _note(
+        self,
+        batch: Batch,
+        trigger: Trigger,
+        profile_id: str,
+        what: Any,
+        reason: str = "",
+        *,
+        run: Run | None = None,
+        **more: Any,
+    ) -> None:
+        self.journal.note(Decision(batch.now, trigger.name, profile_id, what, reason, **more), run)
+
+
+def _origin(origin: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in origin.items() if value is not None}
+    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in kept.items()}
+
+
+def _moment(run: Run) -> datetime:
+    """When that happened which the run began with."""
+    at = run.event.get("at")
+    return datetime.fromisoformat(at) if isinstance(at, str) else run.started_at
+
+
+def _came_to_nothing(run: Run) -> bool:
+    return run.state in ("cancelled", "suppressed") and run.mails == 0
+
+
+def _safe(text: str) -> str:
+    """A text as part of an occasion: itself where it is short and plain, else its fingerprint."""
+    return text if _PLAIN.fullmatch(text) else fingerprint("occasion", text)

@@ -1,0 +1,205 @@
+"""Segment's calls (https://segment.com/docs/connections/spec/) as Mailwright takes them: checked and typed.
+
+What cannot be taken at all (nobody, no event, a time that is none) is refused with the reason; a single wrong
+value is left out, as everywhere (``audience.coerce``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+import orjson
+
+from audience.coerce import coerce
+from audience.raw import ColumnNames, scalar_column
+from audience.segment_calls import lines_of, traits_of
+from mailwright.model.identity import fingerprint
+from mailwright.model.schema import INTERACTION_ATTRIBUTES, PROFILE_ATTRIBUTES, Attribute, Schema
+from mailwright.model.workspace import DataSource, WorkspaceSpec
+
+Kind = Literal["track", "identify", "alias"]
+KINDS: Mapping[str, Kind] = {
+    "track": "track",
+    "page": "track",
+    "screen": "track",
+    "identify": "identify",
+    "alias": "alias",
+}
+SKEW = timedelta(minutes=1)
+"""A caller whose clock (``sentAt``) is wrong by more has its times corrected, as Segment does."""
+LONGEST_ID = 200
+LONGEST_TEXT = 20_000
+MOST_LINES = 500
+"""Products of one call."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One call that can be taken. ``lines`` are a track call's interactions, without profile."""
+
+    kind: Kind
+    message_id: str
+    user: str | None
+    anonymous: str | None
+    at: datetime
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    attributes: dict[str, Any] = field(default_factory=dict)
+    previous: str | None = None
+
+
+@dataclass(slots=True)
+class Refused:
+    """A call that cannot be taken: why, and the call itself."""
+
+    reason: str
+    body: bytes
+
+
+class CallReader:
+    """Reads the calls of one workspace."""
+
+    def __init__(self, spec: WorkspaceSpec) -> None:
+        self._traits = ColumnNames(spec.data.profiles, PROFILE_ATTRIBUTES | spec.profile, "profiles")
+        fields = INTERACTION_ATTRIBUTES | spec.event
+        self._properties = ColumnNames(spec.data.interactions or DataSource(path="events"), fields, "events")
+        self.profile: Schema = {n: a for n, a in self._traits.attributes.items() if n != "profile_id"}
+        self.fields: Schema = {n: a for n, a in fields.items() if n not in ("profile_id", "event", "at")}
+
+    def read(
+        self, bodies: Iterable[Any], *, now: datetime, counts: Counter[str]
+    ) -> tuple[list[Call], list[Refused]]:
+        """The calls among ``bodies`` (objects out of JSON), in order. ``counts`` gets what a person should
+        know: undeclared properties, wrong values, times in the future."""
+        taken: list[Call] = []
+        refused: list[Refused] = []
+        for body in bodies:
+            reason = ""
+            try:
+                call = self._one(body, now, counts)
+            except _RefusedError as error:
+                reason = str(error)
+            except RecursionError:
+                reason = "too deeply nested"
+            if reason:
+                refused.append(Refused(reason, orjson.dumps(body, default=str)))
+            else:
+                taken.append(call)
+        self._type(taken, counts)
+        return taken, refused
+
+    def _one(self, body: Any, now: datetime, counts: Counter[str]) -> Call:
+        if not isinstance(body, dict):
+            raise _RefusedError("not a call: an object is expected")
+        kind = KINDS.get(str(body.get("type")))
+        if kind is None:
+            raise _RefusedError(f"calls of type {str(body.get('type'))[:40]!r} are not taken")
+        user, anonymous = _id(body, "userId"), _id(body, "anonymousId")
+        if user is None and anonymous is None:
+            raise _RefusedError("nobody: neither userId nor anonymousId")
+        call = Call(kind, "", user, anonymous, _moment(body, now, counts))
+        if kind == "track":
+            told = body if body["type"] == "track" else {**body, "event": "page_viewed"}
+            call.lines = list(lines_of(told, self._properties, counts))[:MOST_LINES]
+            if call.lines[0]["event"] is None or len(call.lines[0]["event"]) > LONGEST_ID:
+                raise _RefusedError("a track call without an event's name")
+        elif kind == "identify":
+            call.attributes = traits_of(body, self._traits, counts)
+            call.attributes.pop("profile_id", None)
+        else:
+            call.previous = _id(body, "previousId") or anonymous
+            if user is None or call.previous is None:
+                raise _RefusedError("an alias call needs previousId and userId")
+        call.message_id = _id(body, "messageId") or _made_id(body, now)
+        return call
+
+    def _type(self, taken: Sequence[Call], counts: Counter[str]) -> None:
+        """Values in the types of the schema, those of all calls at once."""
+        lines = [line for call in taken for line in call.lines]
+        for line, typed in zip(lines, typed_rows(lines, self.fields, counts), strict=True):
+            event = line["event"]
+            line.clear()
+            line.update(typed, event=event)
+        people = [call for call in taken if call.kind == "identify"]
+        rows = typed_rows([call.attributes for call in people], self.profile, counts)
+        for call, typed in zip(people, rows, strict=True):
+            call.attributes = {name: value for name, value in typed.items() if name in call.attributes}
+
+
+class _RefusedError(Exception):
+    """Why a call is refused."""
+
+
+def typed_rows(
+    rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Attribute], counts: Counter[str]
+) -> list[dict[str, Any]]:
+    """The values that ``schema`` knows, in its types; what does not fit is left out and counted."""
+    names = sorted({name for row in rows for name in row} & schema.keys())
+    columns: dict[str, Any] = {}
+    wrong: dict[str, dict[int, str]] = {}
+    for name in names:
+        values = [_bounded(row.get(name)) for row in rows]
+        if schema[name].type in ("list", "object"):
+            columns[name] = values
+        else:
+            columns[name], wrong[name] = scalar_column(values, schema[name].type)
+    typed = coerce(columns, schema)
+    for name in names:
+        for what in (typed[name].wrong | wrong.get(name, {})).values():
+            counts[f"{name}: {what}"] += 1
+    values_of = {name: typed[name].values.to_pylist() for name in names}
+    return [
+        {name: values_of[name][i] for name in names if values_of[name][i] is not None}
+        for i in range(len(rows))
+    ]
+
+
+def _bounded(value: Any) -> Any:
+    return None if isinstance(value, str) and len(value) > LONGEST_TEXT else value
+
+
+def _id(body: Mapping[str, Any], key: str) -> str | None:
+    value = body.get(key)
+    if value is None or value == "":
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise _RefusedError(f"{key} is neither text nor a whole number")
+    text = str(value)
+    if len(text) > LONGEST_ID or not text.isprintable():
+        raise _RefusedError(f"{key} is longer than {LONGEST_ID} characters, or holds control characters")
+    return text
+
+
+def _moment(body: Mapping[str, Any], now: datetime, counts: Counter[str]) -> datetime:
+    told = next((body[k] for k in ("originalTimestamp", "timestamp") if body.get(k)), None)
+    if told is None:
+        return now
+    at, sent = _time(told, "timestamp"), body.get("sentAt")
+    if sent and abs(now - _time(sent, "sentAt")) > SKEW and body.get("originalTimestamp"):
+        counts["a caller's clock was wrong and has been corrected"] += 1
+        at = now - (_time(sent, "sentAt") - at)
+    if at > now:
+        counts["a time in the future counts as now"] += 1
+        return now
+    return at
+
+
+def _time(value: Any, key: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(value)
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise _RefusedError(f"{key} is no time (2026-11-20T09:00:00Z)") from error
+    if moment.year < 1970:
+        raise _RefusedError(f"{key} is before 1970")
+    return moment
+
+
+def _made_id(body: Mapping[str, Any], now: datetime) -> str:
+    """Of a call without messageId: made of its content, so that a repeated one is known again; of one that
+    has no time either, each counts."""
+    timed = any(body.get(key) for key in ("originalTimestamp", "timestamp"))
+    return "made-" + fingerprint(body, "" if timed else now.isoformat())

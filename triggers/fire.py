@@ -1,0 +1,323 @@
+"""Runs that are due: each taken one step further, its mail made and handed to the outbox.
+
+Three strokes: claim under a lease; decide and render, outside of any transaction; then, in one transaction,
+see that nothing has happened to the run meanwhile, count the caps, and write outbox row, send and run.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from mailwright.model.experiment import is_held_out
+from mailwright.model.message import Message, SkipReason
+from send import Adapter, DeliveryPolicy, Outbox
+from send.outbox.enlist import enlist_in
+from send.policy import QuietHours
+from send.prepare import Preparer
+from triggers.begin import Batch, Beginner
+from triggers.mails import Made, MailMaker
+from triggers.people import People
+from triggers.profile import LiveProfile
+from triggers.program import Op, Trigger
+from triggers.runs import ASLEEP, Decision, Journal, Run, last_seen
+from triggers.schema import sends
+from triggers.store import Store
+from triggers.world import World
+
+MOST = 64
+"""Runs taken at once: their mails are made within a fraction of the lease."""
+
+
+@dataclass
+class Due:
+    """A claimed run, and the effect that it has come to."""
+
+    run: Run
+    effect: Op | None = None
+    made: Made | None = None
+
+
+class Firing:
+    """Takes due runs further."""
+
+    def __init__(
+        self,
+        world: World,
+        triggers: Mapping[str, Trigger],
+        people: People,
+        store: Store,
+        beginner: Beginner,
+        adapter: Adapter,
+        *,
+        lease_s: float,
+    ) -> None:
+        self._world, self._triggers, self._people = world, triggers, people
+        self._store, self._beginner, self._adapter = store, beginner, adapter
+        self._mails, self._lease_s = MailMaker(world), lease_s
+        self._preparer = Preparer(adapter, DeliveryPolicy())
+        self.owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(4)}"
+
+    @property
+    def _journal(self) -> Journal:
+        return self._beginner.journal
+
+    @property
+    def _outbox(self) -> Outbox:
+        return self._store.outbox
+
+    def fire(self, now: datetime, *, limit: int = MOST) -> int:
+        """Take the runs that are due at ``now`` one step further; how many there were."""
+        with self._store.db.write() as connection:
+            claimed = self._store.claim(
+                connection, now=now, owner=self.owner, lease_s=self._lease_s, limit=limit
+            )
+            ids = sorted({run.profile_id for run in claimed})
+            profiles = self._people.load(connection, self._store.standing(connection, ids), ids)
+        if not claimed:
+            return 0
+        order = sorted(claimed, key=self._rank)
+        due = [Due(run) for run in order]
+        for one in due:
+            self._advance(one, profiles[one.run.profile_id], now)
+        self._render(due, profiles, now)
+        self._commit(due, now)
+        return len(claimed)
+
+    def _rank(self, run: Run) -> tuple[int, datetime, int]:
+        trigger = self._triggers.get(run.trigger)
+        return (-trigger.spec.priority if trigger else 0, run.due_at, run.seq or 0)
+
+    # ── deciding ──
+
+    def _advance(self, due: Due, profile: LiveProfile, now: datetime) -> None:
+        """On to the next wait, or to the effect that is next."""
+        run, trigger = due.run, self._triggers.get(due.run.trigger)
+        if trigger is None or run.version != trigger.version:
+            self._over(run, "suppressed", "trigger_changed", now)
+            return
+        if run.place == ASLEEP and not self._woken(run, trigger, profile, now):
+            return
+        if trigger.ops[run.place].what == "wait":
+            run.place += 1
+        while True:
+            op = trigger.ops[run.place]
+            if op.what == "wait":
+                run.due_at = self._beginner.wait_end(trigger, profile, now, place=run.place)
+                self._note(run, "waits", now, due_at=run.due_at)
+                return
+            if op.what == "branch":
+                self._branch(run, op, profile, now)
+            elif op.what == "jump":
+                run.place = op.otherwise
+            elif op.what == "end":
+                self._over(run, "done", "", now)
+                return
+            else:
+                if op.what == "set" or self._may_send(run, trigger, profile, now):
+                    due.effect = op
+                return
+
+    def _woken(self, run: Run, trigger: Trigger, profile: LiveProfile, now: datetime) -> bool:
+        """Whether the profile has been silent for long enough, and the wait after that is over."""
+        assert trigger.inactivity is not None
+        seen = last_seen(profile) or run.started_at
+        until = trigger.inactivity.shift(seen) or now
+        if until > now:
+            run.due_at, run.changed = until, True
+            return False
+        run.occasion, run.place, run.changed = f"since:{seen.isoformat()}", 0, True
+        ends = self._beginner.wait_end(trigger, profile, until, place=0)
+        context = self._people.context(profile, now, segments=bool(trigger.when.segments))
+        if not trigger.when.holds(profile, context):
+            why = self._journal.why(trigger.when, profile, context)
+            self._over(run, "suppressed", "when", now, detail=why)
+            return False
+        self._note(run, "started", now, due_at=ends)
+        if ends > now:
+            run.due_at = ends
+            return False
+        return True
+
+    def _branch(self, run: Run, op: Op, profile: LiveProfile, now: datetime) -> None:
+        assert op.rule is not None
+        context = self._people.context(profile, now, segments=bool(op.rule.segments))
+        holds = bool(op.rule.holds(profile, context))
+        why = self._journal.why(op.rule, profile, context)
+        self._note(run, "branched", now, reason="then" if holds else "else", detail=why)
+        run.place = run.place + 1 if holds else op.otherwise
+
+    def _may_send(self, run: Run, trigger: Trigger, profile: LiveProfile, now: datetime) -> bool:
+        """What speaks against a mail before it is made; caps are counted when it is written."""
+        spec = trigger.spec
+        latest = None if trigger.skip_after is None else trigger.skip_after.shift(run.due_at)
+        if latest is not None and now > latest:
+            self._over(run, "suppressed", "missed", now, detail=f"due at {run.due_at.isoformat()}")
+            return False
+        context = self._people.context(profile, now, segments=bool(trigger.when.segments))
+        if not trigger.when.holds(profile, context):
+            why = self._journal.why(trigger.when, profile, context)
+            self._over(run, "suppressed", "when", now, detail=why)
+            return False
+        if is_held_out(self._world.workspace.spec.holdout, "global", run.profile_id) or is_held_out(
+            spec.holdout, f"trigger:{run.trigger}", run.profile_id
+        ):
+            self._over(run, "suppressed", str(SkipReason.HOLDOUT), now)
+            return False
+        if spec.quiet_hours is not None:
+            quiet = QuietHours(
+                spec.quiet_hours.start, spec.quiet_hours.end, self._world.workspace.spec.timezone
+            )
+            until = quiet.until(now, profile.attributes.get("timezone") or "")
+            if until is not None:
+                run.due_at = until
+                self._note(run, "waits", now, reason="quiet_hours", due_at=until)
+                return False
+        return True
+
+    # ── rendering ──
+
+    def _render(self, due: Sequence[Due], profiles: Mapping[str, LiveProfile], now: datetime) -> None:
+        by_campaign: dict[str, list[Due]] = defaultdict(list)
+        for one in due:
+            if one.effect is not None and one.effect.what == "mail":
+                by_campaign[one.effect.campaign].append(one)
+        for campaign, some in by_campaign.items():
+            wanted = [(one.run.profile_id, self._occasion(one.run)) for one in some]
+            try:
+                made = self._mails.make(campaign, wanted, profiles, now)
+            except Exception:
+                # One that breaks the stages must not hold up the others: each on its own.
+                made = [self._alone(campaign, one, profiles, now) for one in wanted]
+            for one, mail in zip(some, made, strict=True):
+                one.made = mail
+
+    def _alone(
+        self, campaign: str, wanted: tuple[str, str], profiles: Mapping[str, LiveProfile], now: datetime
+    ) -> Made:
+        try:
+            return self._mails.make(campaign, [wanted], profiles, now)[0]
+        except Exception as error:
+            return Made(None, str(SkipReason.RENDER_FAILED), f"{type(error).__name__}: {error}"[:500])
+
+    def _occasion(self, run: Run) -> str:
+        """The occasion of one mail: the trigger's, and where it is a journey the step's."""
+        step = f"/{run.place}" if len(self._triggers[run.trigger].ops) > 3 else ""
+        return f"{run.trigger}/{run.occasion}{step}"
+
+    # ── writing ──
+
+    def _commit(self, due: Sequence[Due], now: datetime) -> None:
+        ids = sorted({one.run.profile_id for one in due})
+        before = len(self._journal.kept) if self._journal.kept is not None else 0
+        try:
+            with self._store.db.write() as connection:
+                rows = self._store.lock(connection, ids)
+                still = self._store.unchanged(connection, [one.run for one in due], self.owner)
+                profiles = self._people.load(connection, rows, ids)
+                batch = Batch(connection, now, profiles)
+                for one in due:
+                    if one.run.seq in still:
+                        self._effect(batch, one)
+                        one.run.changed = True
+                        batch.runs[one.run.profile_id].append(one.run)
+                self._people.save(connection, batch.changed)
+                self._store.save_runs(connection, [r for some in batch.runs.values() for r in some])
+        except BaseException:
+            self._people.forget(ids)
+            if self._journal.kept is not None:
+                del self._journal.kept[before:]
+            raise
+
+    def _effect(self, batch: Batch, due: Due) -> None:
+        run, op = due.run, due.effect
+        if op is None:
+            return
+        profile = batch.profiles[run.profile_id]
+        if op.what == "set":
+            self._people.tell(profile, op.values or {})
+            profile.version += 1
+            batch.changed[run.profile_id] = profile
+            self._note(
+                run, "set", batch.now, detail=", ".join(f"{k} = {v}" for k, v in (op.values or {}).items())
+            )
+            self._next(run, profile, batch.now)
+            self._beginner.segments(batch, run.profile_id, f"set:{run.seq}:{run.place}")
+            return
+        made = due.made
+        assert made is not None
+        capped = self._capped(batch.connection, run, batch.now) if made.message is not None else ""
+        if made.message is None:
+            self._skip(run, profile, made.reason, batch.now, detail=made.detail)
+        elif capped:
+            self._skip(run, profile, str(SkipReason.CAPPED), batch.now, detail=capped)
+        else:
+            self._send(batch.connection, run, made.message, batch.now)
+            self._next(run, profile, batch.now)
+
+    def _capped(self, connection: sa.Connection, run: Run, now: datetime) -> str:
+        for cap in self._triggers[run.trigger].caps:
+            since = (-cap.per).shift(now) or now
+            of = None if cap.across else run.trigger
+            if self._store.sent_since(connection, run.profile_id, since, of) >= cap.count:
+                whose = "all triggers" if cap.across else "this trigger"
+                return f"{cap.count} of {whose} since {since.isoformat()}"
+        return ""
+
+    def _send(self, connection: sa.Connection, run: Run, message: Message, now: datetime) -> None:
+        spec = self._world.workspace.campaign(message.campaign).value
+        enlist_in(
+            self._store.db,
+            connection,
+            [self._preparer.prepare(message)],
+            adapter=self._adapter.name,
+            purpose=spec.purpose,
+            hash_address=self._outbox.hash_address,
+            now=self._outbox.clock(),
+            run_started=self._outbox.clock(),
+        )
+        row = {
+            "message_id": message.message_id,
+            "trigger": run.trigger,
+            "profile_id": run.profile_id,
+            "campaign": message.campaign,
+            "occasion": message.occasion,
+            "at": now.timestamp(),
+        }
+        self._store.db.insert_new(connection, sends, [row])
+        run.mails += 1
+        self._note(run, "sent", now, campaign=message.campaign, message_id=message.message_id)
+
+    def _skip(self, run: Run, profile: LiveProfile, reason: str, now: datetime, detail: str = "") -> None:
+        """No mail: a journey goes on with its next step, all else is over."""
+        self._note(run, "suppressed", now, reason=reason, detail=detail)
+        if len(self._triggers[run.trigger].ops) > 3:
+            self._next(run, profile, now)
+        else:
+            run.end("suppressed", reason, now)
+
+    def _next(self, run: Run, profile: LiveProfile, now: datetime) -> None:
+        trigger = self._triggers[run.trigger]
+        run.place += 1
+        run.due_at = now
+        if trigger.ops[run.place].what == "end":
+            run.end("done", "", now)
+        elif trigger.ops[run.place].what == "wait":
+            profile.at(now)
+            run.due_at = self._beginner.wait_end(trigger, profile, now, place=run.place)
+
+    def _over(self, run: Run, state: Any, reason: str, now: datetime, detail: str = "") -> None:
+        run.end(state, reason, now)
+        self._note(run, "suppressed" if state == "suppressed" else "ended", now, reason=reason, detail=detail)
+
+    def _note(self, run: Run, what: Any, now: datetime, **more: Any) -> None:
+        decision = Decision(now, run.trigger, run.profile_id, what, occasion=run.occasion, **more)
+        self._journal.note(decision, run)

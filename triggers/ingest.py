@@ -1,0 +1,234 @@
+"""Events in: checked, stored once, profiles brought up to date, triggers asked; all in one transaction."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError, OperationalError
+
+from mailwright.errors import SendError
+from triggers.begin import Batch, Beginner
+from triggers.calls import Call, CallReader, Refused
+from triggers.people import People
+from triggers.schema import aliases, calls, events
+from triggers.store import Store
+from triggers.stored import pack
+
+_TRIES = 5
+
+
+@dataclass
+class Ingested:
+    """What became of a batch: ``accepted + duplicates + refused`` calls."""
+
+    accepted: int = 0
+    duplicates: int = 0
+    refused: list[str] = field(default_factory=list)
+    """The reason of each call that was refused; the calls are dead letters now."""
+    notes: Counter[str] = field(default_factory=Counter)
+    """What a person should know, such as undeclared properties, with how often."""
+
+
+class Ingestion:
+    """Takes batches of calls. One thread at a time writes."""
+
+    def __init__(self, reader: CallReader, people: People, store: Store, beginner: Beginner) -> None:
+        self._reader, self._people, self._store, self._beginner = reader, people, store, beginner
+        self.lock = threading.RLock()
+        self._known_events = people.world.workspace.spec.events
+
+    def ingest(self, bodies: Iterable[Any], *, now: datetime, source: str = "http") -> Ingested:
+        """Store the calls that were not stored before, and all that follows from them.
+
+        ``bodies`` are objects out of JSON; calls that cannot be taken become dead letters. When this returns
+        everything is on disk. Raises SendError when the store cannot be reached; then nothing was changed.
+        """
+        done = Ingested()
+        taken, refused = self._reader.read(bodies, now=now, counts=done.notes)
+        with self.lock:
+            for attempt in range(_TRIES):
+                try:
+                    self._transact(taken, refused, done, now, source)
+                    break
+                except SendError as error:
+                    if attempt + 1 == _TRIES or not isinstance(
+                        error.__cause__, IntegrityError | OperationalError
+                    ):
+                        raise
+                    # Another worker has taken the same call or profile at the same moment: look again.
+        done.refused = [letter.reason for letter in refused]
+        return done
+
+    def _transact(
+        self, taken: Sequence[Call], refused: Sequence[Refused], done: Ingested, now: datetime, source: str
+    ) -> None:
+        touched: list[str] = []
+        try:
+            with self._store.db.write() as connection:
+                self._store.bury(connection, [(letter.reason, letter.body) for letter in refused], source)
+                done.accepted, done.duplicates = self._take(connection, taken, now, touched)
+        except BaseException:
+            self._people.forget(touched)
+            raise
+
+    def _take(
+        self, connection: sa.Connection, taken: Sequence[Call], now: datetime, touched: list[str]
+    ) -> tuple[int, int]:
+        if not taken:
+            return 0, 0
+        work = _Work(connection, self._people, self._store, self._beginner, now)
+        work.prepare(taken, touched)
+        accepted = sum(work.apply(call) for call in taken)
+        work.finish()
+        return accepted, len(taken) - accepted
+
+
+class _Work:
+    """One transaction of ingestion."""
+
+    def __init__(
+        self, connection: sa.Connection, people: People, store: Store, beginner: Beginner, now: datetime
+    ) -> None:
+        self._connection, self._people, self._store, self._beginner = connection, people, store, beginner
+        self._now = now
+        self._events: list[dict[str, Any]] = []
+        self._calls: list[dict[str, Any]] = []
+
+    def prepare(self, taken: Sequence[Call], touched: list[str]) -> None:
+        """Read what the batch needs, with its profiles held."""
+        anonymous = sorted({call.anonymous for call in taken if call.anonymous is not None})
+        anonymous += sorted({call.previous for call in taken if call.previous is not None})
+        self._persons = self._store.persons(self._connection, anonymous)
+        ids = {name for call in taken for name in self._names(call)}
+        touched += sorted(ids)
+        rows = self._store.lock(self._connection, ids)
+        # Only now: another worker that had the same call has committed it before it let go of the profile.
+        self._known = self._store.known_calls(self._connection, [call.message_id for call in taken])
+        self._batch = Batch(
+            self._connection, self._now, self._people.load(self._connection, rows, sorted(ids))
+        )
+        for run in self._store.waiting(self._connection, sorted(ids)):
+            self._batch.runs[run.profile_id].append(run)
+        for profile in self._batch.profiles.values():
+            if profile.segments is None and self._people.segments:
+                profile.segments = self._people.segments_now(profile, self._now)
+
+    def _names(self, call: Call) -> list[str]:
+        """Every profile that a call may change."""
+        names = [self._who(call)]
+        for other in (call.anonymous, call.previous):
+            if other is not None and other not in self._persons:
+                names.append(anonymous_profile(other))
+        return names
+
+    def _who(self, call: Call) -> str:
+        if call.user is not None:
+            return call.user
+        assert call.anonymous is not None
+        return self._persons.get(call.anonymous, anonymous_profile(call.anonymous))
+
+    def apply(self, call: Call) -> bool:
+        """Whether the call is new; then all that follows from it."""
+        if call.message_id in self._known:
+            return False
+        self._known.add(call.message_id)
+        if call.user is not None:
+            for other in {call.anonymous, call.previous} - {None}:
+                self._link(str(other), call.user)
+        name = self._who(call)
+        profile = self._batch.profiles[name]
+        self._batch.changed[name] = profile
+        if call.kind != "track":
+            profile.version += 1
+            if call.attributes:
+                self._people.tell(profile, call.attributes)
+            self._calls.append({"message_id": call.message_id, "received_at": self._now.timestamp()})
+            self._beginner.segments(self._batch, name, call.message_id)
+            return True
+        rows = [self._store_line(call, number, line, name) for number, line in enumerate(call.lines)]
+        self._beginner.event(self._batch, name, rows, call.message_id)
+        return True
+
+    def _store_line(self, call: Call, number: int, line: dict[str, Any], name: str) -> dict[str, Any]:
+        profile = self._batch.profiles[name]
+        fields = {key: value for key, value in line.items() if key != "event"}
+        row = self._people.event_row(line["event"], call.at, fields)
+        profile.add(row)
+        profile.version += 1
+        self._events.append(
+            {
+                "profile_id": name,
+                "n": profile.version,
+                "message_id": f"{call.message_id}#{number}" if number else call.message_id,
+                "event": line["event"],
+                "at": call.at.timestamp(),
+                "received_at": self._now.timestamp(),
+                "fields": pack(fields),
+            }
+        )
+        return row
+
+    def _link(self, anonymous: str, user: str) -> None:
+        """Somebody anonymous turns out to be ``user``: what they did counts as theirs from now on."""
+        if self._persons.get(anonymous) is not None:
+            return
+        self._flush()
+        self._persons[anonymous] = user
+        self._store.db.insert_new(
+            self._connection, aliases, [{"anonymous_id": anonymous, "profile_id": user}]
+        )
+        before, after = self._batch.profiles[anonymous_profile(anonymous)], self._batch.profiles[user]
+        if not before.version:
+            return
+        self._connection.execute(
+            sa.update(events)
+            .where(events.c.profile_id == anonymous_profile(anonymous))
+            .values(profile_id=user, n=events.c.n + after.version)
+        )
+        after.version += before.version
+        for row in before.rows:
+            after.add(row)
+        for run in self._batch.runs.get(anonymous_profile(anonymous), ()):
+            if run.state == "waiting":
+                run.end("cancelled", "identified", self._now)
+        before.version += 1
+        before.rows.clear()
+        before.view = type(before.view)()
+        self._batch.changed[anonymous_profile(anonymous)] = before
+        self._batch.changed[user] = after
+
+    def _flush(self) -> None:
+        if self._events:
+            self._connection.execute(sa.insert(events), self._events)
+            self._events = []
+
+    def finish(self) -> None:
+        """Write everything that has changed."""
+        self._flush()
+        if self._calls:
+            self._connection.execute(sa.insert(calls), self._calls)
+        self._people.save(self._connection, self._batch.changed)
+        runs = [run for some in self._batch.runs.values() for run in some]
+        self._store.save_runs(self._connection, runs)
+
+
+def anonymous_profile(anonymous_id: str) -> str:
+    """The profile of somebody of whom only an anonymous id is known."""
+    return f"anonymous:{anonymous_id}"
+
+
+def read_lines(lines: Iterable[bytes]) -> Iterable[Any]:
+    """The objects of JSON Lines; what is no JSON comes as text, which is then refused with the reason."""
+    for line in lines:
+        if line.strip():
+            try:
+                yield orjson.loads(line)
+            except orjson.JSONDecodeError:
+                yield line.decode(errors="replace")

@@ -1,0 +1,159 @@
+"""The triggers of one workspace, running: events in, due runs on, mails into the outbox."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from mailwright.errors import UsageError, did_you_mean
+from mailwright.workspace import Workspace
+from send import Adapter, DeliveryPolicy, DeliveryReport, Outbox, deliver
+from triggers.begin import Beginner
+from triggers.calls import CallReader
+from triggers.fire import Firing
+from triggers.ingest import Ingested, Ingestion
+from triggers.people import People
+from triggers.program import Trigger, compile_triggers
+from triggers.runs import Journal
+from triggers.store import Store
+from triggers.sweep import Sweep
+from triggers.world import World, read_world
+
+LEASE_S = 60.0
+"""How long a worker may take for the runs that it has claimed before another takes them over."""
+
+
+class Triggers:
+    """What server, command line and tests use. Every method takes ``now``; none reads a clock."""
+
+    def __init__(
+        self,
+        world: World,
+        triggers: dict[str, Trigger],
+        *,
+        outbox: Outbox,
+        adapter: Adapter,
+        journal: Journal | None = None,
+        lease_s: float = LEASE_S,
+    ) -> None:
+        self.world, self.triggers, self.adapter = world, triggers, adapter
+        self.journal = journal or Journal()
+        self.store = Store(outbox)
+        spec = world.workspace.spec
+        reader = CallReader(spec)
+        self.people = People(world, self.store, triggers, reader)
+        self.beginner = Beginner(triggers, self.people, self.store, self.journal, timezone=spec.timezone)
+        self._ingestion = Ingestion(reader, self.people, self.store, self.beginner)
+        self._firing = Firing(
+            world, triggers, self.people, self.store, self.beginner, adapter, lease_s=lease_s
+        )
+        self._sweep = Sweep(world, triggers, self.people, self.store, self.beginner)
+
+    def ingest(self, calls: Iterable[Any], *, now: datetime, source: str = "http") -> Ingested:
+        """Take Segment calls (objects out of JSON); when it returns they are stored, and so is what follows.
+
+        A call whose ``messageId`` was taken before changes nothing. Calls that cannot be taken are dead
+        letters. SendError: the store cannot be reached, and nothing was changed.
+        """
+        return self._ingestion.ingest(calls, now=now, source=source)
+
+    def fire(self, now: datetime) -> int:
+        """Take some of the runs that are due one step further, and hand their mails to the outbox; how many
+        there were. 0: nothing is due now."""
+        with self._ingestion.lock:
+            return self._firing.fire(now)
+
+    def fire_all(self, now: datetime) -> int:
+        """``fire`` until nothing is due; how many steps that took."""
+        steps = 0
+        while found := self.fire(now):
+            steps += found
+        return steps
+
+    def sweep(self, now: datetime) -> int:
+        """Begin what the calendar begins: schedules, dates, segments that time alone changes."""
+        with self._ingestion.lock:
+            return self._sweep.sweep(now)
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """When there is next something to do without an event; None: never."""
+        found = [
+            moment for moment in (self.store.next_due(), self._sweep.next_due(now)) if moment is not None
+        ]
+        return min(found, default=None)
+
+    def deliver(self, policy: DeliveryPolicy | None = None) -> DeliveryReport:
+        """Send what lies in the outbox."""
+        return deliver([], adapter=self.adapter, outbox=self.store.outbox, policy=policy or DeliveryPolicy())
+
+    def explain(self, profile_id: str, *, now: datetime) -> dict[str, Any]:
+        """What every trigger would say of this profile now, and what it has said: for
+        ``mailwright trigger explain``. Raises UsageError for a profile of which nothing is known."""
+        with self._ingestion.lock, self.store.db.read() as connection:
+            rows = self.store.standing(connection, [profile_id])
+            if profile_id not in self.world.rows and profile_id not in rows:
+                fix = did_you_mean(profile_id, list(self.world.rows)[:20_000])
+                raise UsageError(f"there is no profile {profile_id!r}", fix=fix)
+            profile = self.people.load(connection, rows, [profile_id])[profile_id]
+            runs = self.store.runs_of(connection, profile_id)
+            said = {}
+            for name, trigger in self.triggers.items():
+                context = self.people.context(profile, now, segments=bool(trigger.when.segments))
+                said[name] = {
+                    "on": str(trigger.start),
+                    "when": asdict(trigger.when.explain(profile, context)),
+                    "runs": [
+                        {
+                            "occasion": run.occasion,
+                            "state": run.state,
+                            "reason": run.reason,
+                            "due_at": run.due_at.isoformat() if run.state == "waiting" else None,
+                            "began_with": run.event,
+                            "trace": run.trace,
+                        }
+                        for run in runs
+                        if run.trigger == name
+                    ],
+                }
+        return {"profile_id": profile_id, "now": now.isoformat(), "triggers": said}
+
+    def replay_dead_letters(self, *, now: datetime, limit: int = 1000) -> Ingested:
+        """Take the dead letters once more, after the schema was mended, say; those that still cannot be taken
+        are dead letters again."""
+        from triggers.ingest import read_lines
+
+        letters = self.store.dead_letters(limit)
+        done = self.ingest(list(read_lines(letter["body"] for letter in letters)), now=now, source="replay")
+        with self.store.db.write() as connection:
+            self.store.forget_letters(connection, [letter["seq"] for letter in letters])
+        return done
+
+
+def open_triggers(
+    workspace: Workspace,
+    *,
+    outbox: Outbox,
+    adapter: Adapter,
+    now: datetime,
+    secret: bytes | None = None,
+    only: Collection[str] | None = None,
+    journal: Journal | None = None,
+    lease_s: float = LEASE_S,
+) -> Triggers:
+    """The workspace's triggers (those named by ``only``), with its audience and model read and all campaigns
+    compiled, so that every mistake in a file is found now. Raises what these stages raise; UsageError for a
+    trigger that there is not."""
+    triggers = compile_triggers(workspace)
+    if only is not None:
+        for name in only:
+            if name not in triggers:
+                fix = did_you_mean(name, triggers) or "add a file to triggers/"
+                raise UsageError(f"there is no enabled trigger {name!r}", fix=fix)
+        triggers = {name: triggers[name] for name in triggers if name in only}
+    world = read_world(workspace, now=now, secret=secret)
+    for trigger in triggers.values():
+        for campaign in trigger.spec.campaigns:
+            world.campaign(campaign, now)
+    return Triggers(world, triggers, outbox=outbox, adapter=adapter, journal=journal, lease_s=lease_s)

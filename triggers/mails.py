@@ -1,0 +1,185 @@
+"""Mails of single profiles, by the same stages and so with the same bytes as in a run over everybody."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+
+from audience import add_features, arrow_schema
+from audience.address import ADDRESS_ATTRIBUTES
+from mailwright.engine import (
+    Request,
+    audience_rule,
+    beside,
+    render_context,
+    run_fingerprint,
+)
+from mailwright.model.message import Message
+from mailwright.model.schema import PROFILE_ATTRIBUTES
+from mailwright.models import tuned_spec
+from mailwright.recipients import admit
+from mailwright.run import messages_of
+from recommend import recommend_items
+from render import CompiledCampaign, RenderContext, choose_blocks, render_batch
+from rules import EventView, RuleContext
+from segments import segments_of
+from triggers.profile import LiveProfile
+from triggers.world import World, interactions_of, without
+
+
+@dataclass(frozen=True)
+class Made:
+    """A mail, or why there is none."""
+
+    message: Message | None
+    reason: str = ""
+    detail: str = ""
+
+
+class MailMaker:
+    """Makes mails of live profiles. What others did since the world was read counts with its next reading:
+    it moves cohorts and popularity, no more."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._contexts: dict[str, RenderContext] = {}
+
+    def make(
+        self,
+        campaign: str,
+        wanted: Sequence[tuple[str, str]],
+        profiles: Mapping[str, LiveProfile],
+        now: datetime,
+    ) -> list[Made]:
+        """A mail of ``campaign`` for each (profile, occasion), in order."""
+        world = self._world
+        compiled = world.campaign(campaign, now)
+        ids = sorted({profile_id for profile_id, _ in wanted})
+        frame, interactions = self._frame(campaign, ids, profiles, now)
+        frame = beside(frame, choose_blocks(compiled, frame, now=now, interactions=interactions).columns)
+        rows = {name: row for row, name in enumerate(ids)}
+        reasons = self._refused(campaign, frame, interactions, now)
+        made: list[Made] = []
+        for profile_id, occasion in wanted:
+            row = rows[profile_id]
+            if reasons[row]:
+                made.append(Made(None, reasons[row]))
+            else:
+                made.append(self._one(campaign, compiled, frame.slice(row, 1), occasion, now))
+        return made
+
+    def _frame(
+        self, campaign: str, ids: list[str], profiles: Mapping[str, LiveProfile], now: datetime
+    ) -> tuple[pa.Table, pa.Table]:
+        """The rows of these profiles as a whole run would have them, and their interactions."""
+        world = self._world
+        audience = world.audience
+        rows = [
+            {**row, "profile_id": name} for name in ids for row in profiles[name].rows if row["at"] <= now
+        ]
+        interactions = interactions_of(rows, audience.interactions)
+        schema = arrow_schema(PROFILE_ATTRIBUTES | world.workspace.spec.profile | ADDRESS_ATTRIBUTES)
+        people = pa.Table.from_pylist([profiles[name].attributes for name in ids], schema)
+        people = people.select(world.attributes.column_names)
+        people = add_features(people, interactions, audience.items, now=now, cuts=audience.cuts)
+        people = people.select(audience.profiles.column_names)
+        member = self._segments(people, rows, now)
+        found = self._recommended(campaign, ids, people, member, interactions, now)
+        return beside(beside(people, member), found), interactions
+
+    def _segments(self, people: pa.Table, rows: list[dict[str, Any]], now: datetime) -> pa.Table:
+        world, inside = self._world, []
+        for values in people.to_pylist():
+            events = EventView([row for row in rows if row["profile_id"] == values["profile_id"]])
+            inside.append(
+                segments_of(
+                    world.workspace.segments,
+                    world.segment_rules,
+                    values,
+                    RuleContext(now=now, events=events),
+                    fallen_back=world.segmentation.fallen_back,
+                )
+            )
+        names = world.segmentation.columns.column_names
+        return pa.table(
+            {n: pa.array([n.removeprefix("segment:") in s for s in inside], pa.bool_()) for n in names}
+        )
+
+    def _recommended(
+        self,
+        campaign: str,
+        ids: list[str],
+        people: pa.Table,
+        member: pa.Table,
+        interactions: pa.Table,
+        now: datetime,
+    ) -> pa.Table:
+        """The recommendations: everybody stands in for the cohorts, these profiles with what they are now."""
+        world = self._world
+        audience, spec = world.audience, world.request(campaign, "", now).spec.recommendations
+        others = [row for name, row in sorted(world.rows.items(), key=lambda p: p[1]) if name not in set(ids)]
+        everybody = pa.concat_tables([audience.profiles.take(others), people.cast(audience.profiles.schema)])
+        segments = pa.concat_tables([world.segmentation.columns.take(others), member])
+        events = pa.concat_tables([without(audience.interactions, ids), interactions])
+        found = recommend_items(
+            world.model,
+            everybody,
+            events.sort_by([("profile_id", "ascending"), ("at", "ascending")]),
+            audience.items,
+            tuned_spec(world.workspace.spec.recommend, world.model),
+            n=spec.n,
+            now=now,
+            segments=segments,
+            only=range(len(others), len(others) + len(ids)),
+            strategy=spec.strategy,
+        )
+        notes = [found.note(row) for row in range(len(ids))]
+        return pa.table(
+            {"recommendations": found.column(), "recommendation_note": pa.array(notes, pa.string())}
+        )
+
+    def _refused(self, campaign: str, frame: pa.Table, interactions: pa.Table, now: datetime) -> list[str]:
+        """Why a profile gets no mail, as a whole run would say; but one address twice is no reason here,
+        since it is this profile that did something."""
+        request = self._world.request(campaign, "", now)
+        rule = audience_rule(request)
+        reasons = []
+        for row, values in enumerate(frame.to_pylist()):
+            mine = interactions.filter(pa.compute.equal(interactions["profile_id"], values["profile_id"]))
+            inside = frozenset(
+                n.removeprefix("segment:") for n, v in values.items() if n.startswith("segment:") and v
+            )
+            holds = rule.holds(values, RuleContext(now, inside, EventView(mine.to_pylist())))
+            told = pa.chunked_array([pa.array([holds], pa.bool_())])
+            admission = admit(frame.slice(row, 1), told, purpose=request.spec.purpose)
+            reasons.append(str(admission.reasons[0]))
+        return reasons
+
+    def _one(
+        self, campaign: str, compiled: CompiledCampaign, row: pa.Table, occasion: str, now: datetime
+    ) -> Made:
+        request = self._world.request(campaign, occasion, now)
+        (batch,) = row.combine_chunks().to_batches()
+        mails = render_batch(compiled, self._context(request, compiled), batch)
+        for name in ("email", "timezone"):
+            mails = mails.append_column(name, batch.column(name))
+        found = next(messages_of(request, mails), None)
+        if found is not None:
+            return Made(found)
+        return Made(None, mails["reason"][0].as_py(), mails["detail"][0].as_py() or "")
+
+    def _context(self, request: Request, compiled: CompiledCampaign) -> RenderContext:
+        """What the campaign's mails share; only the occasion and the clock are this mail's own."""
+        base = self._contexts.get(request.campaign)
+        if base is None:
+            audience, model = self._world.audience, self._world.model
+            mark = run_fingerprint(request, compiled, audience, model)
+            base = self._contexts[request.campaign] = render_context(request, audience, mark)
+        context = replace(base, occasion=request.occasion, now=request.now, programs={})
+        # Of thousands of items, and the same for all.
+        context.__dict__["catalogue"] = base.catalogue
+        return context

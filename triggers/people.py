@@ -1,0 +1,166 @@
+"""The live profiles: loaded from files and store, kept while they are busy, written back when they change."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import orjson
+import sqlalchemy as sa
+
+from audience.address import ADDRESS_ATTRIBUTES, check_address
+from mailwright.model.schema import PROFILE_ATTRIBUTES
+from rules import RuleContext
+from segments import segments_of
+from segments.compile import needed
+from triggers.calls import CallReader
+from triggers.profile import MOST_EVENTS, LiveProfile
+from triggers.program import Trigger
+from triggers.schema import profiles
+from triggers.store import Store
+from triggers.stored import instant, pack, unpack
+from triggers.waits import zone_of
+from triggers.world import World
+
+
+class People:
+    """The live profiles of one process. ``store.lock`` keeps two processes from changing one at a time, and
+    the version in the store says when another process has."""
+
+    def __init__(
+        self,
+        world: World,
+        store: Store,
+        triggers: Mapping[str, Trigger],
+        fields: CallReader,
+        *,
+        most: int = 50_000,
+    ) -> None:
+        self.world, self._store, self._most = world, store, most
+        self._fields = fields.fields
+        self._defaults = {name: field.default for name, field in self._fields.items()}
+        self._attributes = PROFILE_ATTRIBUTES | world.workspace.spec.profile | ADDRESS_ATTRIBUTES
+        self._kept: OrderedDict[str, LiveProfile] = OrderedDict()
+        self.segments = _asked(triggers, world)
+        """The segments that triggers ask about and those that these need, in order of computation."""
+        self._segment_rules = {name: world.segment_rules[name] for name in self.segments}
+
+    # ── loading ──
+
+    def load(
+        self, connection: sa.Connection, rows: Mapping[str, sa.Row[Any]], ids: Sequence[str]
+    ) -> dict[str, LiveProfile]:
+        """These profiles as they stand; ``rows`` are theirs in the store, where they have one."""
+        found: dict[str, LiveProfile] = {}
+        stale = []
+        for name in ids:
+            kept, row = self._kept.get(name), rows.get(name)
+            if kept is not None and kept.version == (0 if row is None else row.version):
+                found[name] = kept
+            else:
+                stale.append(name)
+        with_events = [name for name in stale if name in rows and rows[name].version]
+        stored = self._store.events_of(connection, with_events, MOST_EVENTS)
+        for name in stale:
+            found[name] = self._make(name, rows.get(name), stored.get(name, ()))
+        for name, profile in found.items():
+            self._kept[name] = profile
+            self._kept.move_to_end(name)
+        while len(self._kept) > max(self._most, len(found)):
+            self._kept.popitem(last=False)
+        return found
+
+    def _make(self, name: str, row: sa.Row[Any] | None, stored: Sequence[sa.Row[Any]]) -> LiveProfile:
+        attributes = self.world.profile(name)
+        told = {} if row is None else unpack(row.attributes, self._attributes)
+        base = self.world.events.rows(name)
+        there = {(event["event"], event["at"], event.get("item_id")) for event in base}
+        live = [self.event_row(r.event, instant(r.at), unpack(r.fields, self._fields)) for r in stored]
+        # Files that are exported again from the same source hold what has come in here before.
+        new = [event for event in live if (event["event"], event["at"], event.get("item_id")) not in there]
+        profile = LiveProfile(
+            {**attributes, **told},
+            [*base, *new],
+            category=self.world.categories.get,
+            cuts=self.world.audience.cuts,
+            version=0 if row is None else row.version,
+        )
+        profile.told = told
+        if row is not None and row.segments is not None:
+            profile.segments = frozenset(orjson.loads(row.segments))
+        return profile
+
+    def event_row(self, event: str, at: datetime, fields: Mapping[str, Any]) -> dict[str, Any]:
+        """An event as rules and features read it: every field, defaults in place of what is missing."""
+        return {**self._defaults, **fields, "event": event, "at": at}
+
+    def forget(self, ids: Sequence[str]) -> None:
+        """A transaction was rolled back: what is in memory of these profiles is wrong."""
+        for name in ids:
+            self._kept.pop(name, None)
+
+    # ── changing ──
+
+    def tell(self, profile: LiveProfile, values: Mapping[str, Any]) -> None:
+        """Attributes that an identify call or a journey says, an address checked as everywhere."""
+        told = dict(values)
+        if told.get("timezone") and zone_of(told["timezone"], "").key != told["timezone"]:
+            del told["timezone"]
+        if "email" in told:
+            problem, key = check_address(told["email"])
+            email = None if problem else str(told["email"]).strip()
+            told |= {"email": email, "email_problem": problem, "email_key": key}
+        profile.tell(told)
+        profile.told |= told
+
+    def save(self, connection: sa.Connection, changed: Mapping[str, LiveProfile]) -> None:
+        """Write the changed profiles, whose versions have grown."""
+        rows = [
+            {
+                "b_id": name,
+                "version": profile.version,
+                "attributes": pack(profile.told),
+                "segments": None if profile.segments is None else pack(sorted(profile.segments)),
+            }
+            for name, profile in sorted(changed.items())
+        ]
+        if rows:
+            names = ("version", "attributes", "segments")
+            statement = sa.update(profiles).where(profiles.c.profile_id == sa.bindparam("b_id"))
+            connection.execute(statement.values({name: sa.bindparam(name) for name in names}), rows)
+
+    # ── asking ──
+
+    def context(self, profile: LiveProfile, now: datetime, *, segments: bool) -> RuleContext:
+        """What rules are asked with; the segments are worked out only where something reads them."""
+        context = profile.at(now)
+        if not segments or not self.segments:
+            return context
+        return profile.at(now, self.segments_now(profile, now))
+
+    def segments_now(self, profile: LiveProfile, now: datetime) -> frozenset[str]:
+        """Of the segments that triggers ask about, those that the profile is in."""
+        return segments_of(
+            self.world.workspace.segments,
+            self._segment_rules,
+            profile,
+            profile.at(now),
+            fallen_back=self.world.segmentation.fallen_back,
+        )
+
+
+def _asked(triggers: Mapping[str, Trigger], world: World) -> list[str]:
+    wanted: set[str] = set()
+    for trigger in triggers.values():
+        wanted |= trigger.when.segments
+        wanted |= {name for op in trigger.ops if op.rule is not None for name in op.rule.segments}
+        wanted |= {trigger.start.segment_entered, trigger.start.segment_left} - {None}  # type: ignore[arg-type]
+    specs, rules = world.workspace.segments, world.segment_rules
+    waiting = sorted(wanted)
+    while waiting:
+        more = needed(waiting.pop(), specs, rules) - wanted
+        wanted |= more
+        waiting += sorted(more)
+    return [name for name in rules if name in wanted]

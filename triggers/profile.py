@@ -1,0 +1,107 @@
+"""One profile as it is at this moment: attributes, events as they come in, features on demand."""
+
+from __future__ import annotations
+
+from bisect import bisect_right, insort
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from audience import FEATURES
+from audience.rfm import RfmCuts
+from rules import EventView, RuleContext
+from triggers.features import History, feature
+
+MOST_EVENTS = 5_000
+"""Events of one profile that are looked at, the newest: a million from one crawler slow nobody else down."""
+
+
+class LiveProfile(Mapping[str, Any]):
+    """A mapping as rules read it. ``events`` are rows with ``event``, ``at`` and fields, in any order."""
+
+    def __init__(
+        self,
+        attributes: dict[str, Any],
+        events: Sequence[Mapping[str, Any]],
+        *,
+        category: Callable[[str], str | None],
+        cuts: RfmCuts,
+        version: int = 0,
+    ) -> None:
+        self.attributes = attributes
+        self.version = version
+        self.told: dict[str, Any] = {}
+        """Attributes that differ from what the files say: told by identify calls and journeys."""
+        self.segments: frozenset[str] | None = None
+        """Those that triggers ask about, as of the last event; None: not looked at yet."""
+        self.rows = sorted(events, key=_at)[-MOST_EVENTS:]
+        self.view = EventView(self.rows)
+        self._category, self._cuts = category, cuts
+        self._now: datetime | None = None
+        self._known: dict[str, Any] = {}
+
+    # ── changes ──
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """One more event."""
+        insort(self.rows, row, key=_at)
+        if len(self.rows) > MOST_EVENTS + MOST_EVENTS // 10:
+            self.rows = self.rows[-MOST_EVENTS:]
+            self.view = EventView(self.rows)
+        else:
+            self.view.add(row)
+        self._known.clear()
+
+    def tell(self, values: Mapping[str, Any]) -> None:
+        """Attributes that are now known to be these."""
+        self.attributes.update(values)
+        self._known.clear()
+
+    def at(self, now: datetime, segments: frozenset[str] = frozenset()) -> RuleContext:
+        """The context for rules at ``now``; features are of that moment from here on."""
+        if now != self._now:
+            self._now = now
+            self._known.clear()
+        return RuleContext(now=now, segments=segments, events=self.view)
+
+    # ── what rules read ──
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in FEATURES:
+            return self.attributes[name]
+        if name not in self._known:
+            self._known[name] = feature(name, self._history())
+        return self._known[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """As rules ask: an attribute that is not known is ``default``."""
+        return self[name] if name in FEATURES else self.attributes.get(name, default)
+
+    def __iter__(self) -> Iterator[str]:
+        yield from (name for name in self.attributes if name not in FEATURES)
+        yield from FEATURES
+
+    def __len__(self) -> int:
+        return len(self.attributes.keys() | FEATURES.keys())
+
+    def _history(self) -> History:
+        now = self._now
+        if now is None:
+            raise RuntimeError("a feature was asked for before the clock was set by `at`")
+        seen = self.rows
+        if seen and seen[-1]["at"] > now:
+            seen = seen[: bisect_right(seen, now, key=_at)]
+        view = self.view
+        return History(
+            now=now,
+            all=seen,
+            named=lambda name: view.within(name, None, now),
+            timezone=self.attributes.get("timezone"),
+            category=self._category,
+            cuts=self._cuts,
+        )
+
+
+def _at(row: Mapping[str, Any]) -> datetime:
+    moment: datetime = row["at"]
+    return moment

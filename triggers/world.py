@@ -1,0 +1,122 @@
+"""What the workspace's files say, read once: everybody's profile, the catalogue, the model, the campaigns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from audience import FEATURES, Audience
+from mailwright.catalog import segment_catalog
+from mailwright.engine import (
+    Request,
+    Source,
+    compile_mail,
+    read_workspace,
+    segment_audience,
+    trained_model,
+)
+from mailwright.events import EventsOfProfiles
+from mailwright.model.schema import PROFILE_ATTRIBUTES
+from mailwright.workspace import Workspace
+from recommend import Model
+from render import CompiledCampaign
+from rules import Rule
+from segments import Segmentation, compile_segments
+
+
+@dataclass
+class World:
+    """A snapshot. ``profiles`` are those of the files; whoever came later is made from ``nobody``."""
+
+    workspace: Workspace
+    source: Source
+    segmentation: Segmentation
+    segment_rules: Mapping[str, Rule]
+    model: Model
+    secret: bytes | None
+    compiled: dict[str, CompiledCampaign] = field(default_factory=dict)
+
+    @property
+    def audience(self) -> Audience:
+        return self.source.audience
+
+    @cached_property
+    def rows(self) -> Mapping[str, int]:
+        """Profile → its row."""
+        return {name: row for row, name in enumerate(self.audience.profiles["profile_id"].to_pylist())}
+
+    @cached_property
+    def categories(self) -> Mapping[str, str | None]:
+        """Item → its category."""
+        items = self.audience.items
+        return dict(zip(items["item_id"].to_pylist(), items["category"].to_pylist(), strict=True))
+
+    @cached_property
+    def events(self) -> EventsOfProfiles:
+        return EventsOfProfiles(self.audience.interactions)
+
+    @cached_property
+    def attributes(self) -> pa.Table:
+        """The profiles without what is computed of events."""
+        names = [name for name in self.audience.profiles.column_names if name not in FEATURES]
+        return self.audience.profiles.select(names)
+
+    @cached_property
+    def nobody(self) -> dict[str, Any]:
+        """The attributes of somebody of whom nothing is known but defaults."""
+        schema = PROFILE_ATTRIBUTES | self.workspace.spec.profile
+        known = {name: schema[name].default for name in self.attributes.column_names if name in schema}
+        return {**dict.fromkeys(self.attributes.column_names), **known, "email_problem": "no_address"}
+
+    def profile(self, profile_id: str) -> dict[str, Any]:
+        """The attributes of a profile as the files have them, or of nobody."""
+        row = self.rows.get(profile_id)
+        if row is None:
+            return {**self.nobody, "profile_id": profile_id}
+        found: dict[str, Any] = self.attributes.slice(row, 1).to_pylist()[0]
+        return found
+
+    def request(self, campaign: str, occasion: str, now: datetime) -> Request:
+        """The campaign, for one occasion, at one moment."""
+        seed = self.workspace.spec.seed
+        return Request(self.workspace, campaign, now, seed, occasion, secret=self.secret)
+
+    def campaign(self, name: str, now: datetime) -> CompiledCampaign:
+        """The campaign's template with its blocks, compiled when it is first asked for."""
+        if name not in self.compiled:
+            self.compiled[name] = compile_mail(self.request(name, "", now), self.source.assets)
+        return self.compiled[name]
+
+
+def read_world(workspace: Workspace, *, now: datetime, secret: bytes | None = None) -> World:
+    """Read, segment and train, as a batch run does."""
+    source = read_workspace(workspace, now=now)
+    file = workspace.segments_file
+    rules = compile_segments(file.value, segment_catalog(workspace), lambda name: file.at(name, "rule"))
+    return World(
+        workspace=workspace,
+        source=source,
+        segmentation=segment_audience(workspace, source.audience, now=now),
+        segment_rules=rules,
+        model=trained_model(workspace, source.audience, now=now, seed=workspace.spec.seed),
+        secret=secret,
+    )
+
+
+def interactions_of(rows: list[dict[str, Any]], like: pa.Table) -> pa.Table:
+    """Events as a table of interactions, oldest first."""
+    names = like.column_names
+    plain = [{name: row.get(name) for name in names} for row in rows]
+    return pa.Table.from_pylist(plain, like.schema)
+
+
+def without(interactions: pa.Table, profile_ids: list[str]) -> pa.Table:
+    """The interactions of everybody else."""
+    theirs = pc.is_in(interactions["profile_id"], value_set=pa.array(profile_ids, pa.string()))
+    return interactions.filter(pc.invert(theirs))
