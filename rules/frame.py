@@ -116,6 +116,11 @@ class _Query:
         table = self._tables[side]
         assert table is not None
         for name, kind in fixed:
+            if name not in table.column_names:
+                what = "profiles" if side == "p" else "interactions"
+                raise DataError(
+                    f"the {what} have no column {name!r}", fix=did_you_mean(name, table.column_names)
+                )
             columns[name] = _as_kind(table[name], name, kind)
         return pa.table(columns)
 

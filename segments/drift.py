@@ -77,13 +77,13 @@ def population_stability(before: npt.NDArray[np.float64], after: npt.NDArray[np.
     """
     seen = before[~np.isnan(before)]
     edges = np.unique(np.quantile(seen, np.linspace(0, 1, BINS + 1)[1:-1])) if seen.size else np.array([])
+    # The deciles of counts are values that many share: each is a bin of its own, so that leaving it is seen.
+    edges = np.unique(np.concatenate([np.nextafter(edges, -np.inf), edges]))
     return _psi(_bin(before, edges), _bin(after, edges))
 
 
 def _bin(values: npt.NDArray[np.float64], edges: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     missing = np.isnan(values)
-    # A value equal to an edge lies below it, so that a column of one value has two bins and can move either
-    # way.
     places = np.searchsorted(edges, values[~missing], side="left")
     return np.append(np.bincount(places, minlength=len(edges) + 1), missing.sum()).astype(np.float64)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 import pyarrow as pa
 from hypothesis import HealthCheck, given, settings
@@ -22,15 +23,19 @@ from tests.rules.schema import AT, CATALOG, NOW
 CONDITIONS = st.lists(Rules().condition(3), min_size=4, max_size=6)
 
 
+def context_of(profile: dict[str, Any], views: dict[str, EventView]) -> RuleContext:
+    """The segments and events of one row of a frame."""
+    segments = {name for name in ("vip", "new") if profile[f"segment:{name}"]}
+    return RuleContext(NOW, segments, views.get(profile["profile_id"], EventView()))
+
+
 def one_by_one(rules: dict[str, Rule], frame: pa.Table, events: pa.Table) -> dict[str, list[bool | None]]:
     """What the closures say, row by row."""
     views = event_views(events)
     results: dict[str, list[bool | None]] = {name: [] for name in rules}
     for profile in frame.to_pylist():
-        segments = {name for name in ("vip", "new") if profile[f"segment:{name}"]}
-        context = RuleContext(NOW, segments, views.get(profile["profile_id"], EventView()))
         for name, rule in rules.items():
-            results[name].append(rule.holds(profile, context))
+            results[name].append(rule.holds(profile, context_of(profile, views)))
     return results
 
 
@@ -60,7 +65,7 @@ def test_values_agree_too(texts: list[str], frame: pa.Table, events: pa.Table) -
     for text, tree in trees.items():
         closure = compile_closure(tree)
         for profile, theirs in zip(frame.to_pylist(), columns[text].to_pylist(), strict=True):
-            ours = closure(profile, RuleContext(NOW, events=views.get(profile["profile_id"], EventView())))
+            ours = closure(profile, context_of(profile, views))
             if isinstance(ours, datetime):
                 ours = ours.replace(tzinfo=None)
             assert ours == theirs, text

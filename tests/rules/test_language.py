@@ -6,6 +6,7 @@ import pickle
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
 
@@ -149,23 +150,17 @@ def test_the_same_bucket_as_the_rest_of_the_house() -> None:
 
 
 def test_rows_come_back_in_their_order_whatever_the_join_does() -> None:
-    frame = pa.table({"profile_id": [f"p{n:05d}" for n in range(20_000)], "points": pa.array(range(20_000))})
-    events = pa.table(
-        {
-            "profile_id": [f"p{n:05d}" for n in range(19_999, 0, -3)],
-            "event": [VIEWED] * 6_667,
-            "at": pa.array([NOW] * 6_667, pa.timestamp("us", "UTC")),
-        }
-    )
-    rules = {"a": "count_events('product_viewed') = 1", "b": "points >= 10000"}
-    found = evaluate_rules(
-        {name: compile_rule(text, CATALOG, at=AT) for name, text in rules.items()},
-        frame,
-        now=NOW,
-        interactions=events,
-    )
-    assert found["a"].to_pylist() == [n % 3 == 1 for n in range(20_000)]
-    assert found["b"].to_pylist() == [n >= 10_000 for n in range(20_000)]
+    count = 300_000  # more than DuckDB keeps in one piece
+    ids = np.char.add("p", np.arange(count).astype(str))
+    seen = ids[count - 1 :: -3]
+    frame = pa.table({"profile_id": ids, "points": np.arange(count)})
+    at = pa.array(np.full(len(seen), int(NOW.timestamp()) * 1_000_000)).cast(pa.timestamp("us", "UTC"))
+    events = pa.table({"profile_id": seen, "event": [VIEWED] * len(seen), "at": at})
+    texts = {"a": "count_events('product_viewed') = 1", "b": f"points >= {count // 2}"}
+    rules = {name: compile_rule(text, CATALOG, at=AT) for name, text in texts.items()}
+    found = evaluate_rules(rules, frame, now=NOW, interactions=events)
+    assert np.array_equal(found["a"].to_numpy(), np.arange(count) % 3 == (count - 1) % 3)
+    assert np.array_equal(found["b"].to_numpy(), np.arange(count) >= count // 2)
 
 
 def test_no_interactions_means_no_events() -> None:
@@ -179,6 +174,13 @@ def test_a_frame_that_lacks_a_column_is_an_error_that_names_it() -> None:
         evaluate_rules({"r": rule}, pa.table({"profile_id": ["a"], "point": [1]}), now=NOW)
     with pytest.raises(DataError, match="'points' holds string"):
         evaluate_rules({"r": rule}, pa.table({"profile_id": ["a"], "points": ["x"]}), now=NOW)
+
+
+def test_interactions_without_an_instant_are_an_error() -> None:
+    rule = compile_rule("count_events('product_viewed') > 1", CATALOG, at=AT)
+    events = pa.table({"profile_id": ["a"], "event": [VIEWED]})
+    with pytest.raises(DataError, match="the interactions have no column 'at'"):
+        evaluate_rules({"r": rule}, pa.table({"profile_id": ["a"]}), now=NOW, interactions=events)
 
 
 def test_an_empty_frame_gives_empty_columns() -> None:

@@ -73,6 +73,11 @@ def test_population_stability_by_hand() -> None:
     assert population_stability(before, np.where(np.arange(100) < 40, np.nan, before)) > 0.25
 
 
+@pytest.mark.parametrize("value", [4.0, 6.0, math.nan])
+def test_a_column_of_one_value_can_move_either_way(value: float) -> None:
+    assert population_stability(np.full(100, 5.0), np.full(100, value)) > 1
+
+
 def test_a_shifted_distribution_is_an_alert_and_a_small_one_is_not() -> None:
     rng = np.random.default_rng(1)
     ids = [f"p{n}" for n in range(5_000)]
