@@ -24,6 +24,7 @@ LINES = [
     ("2", "10001", "RED  MUG ", 4, "2011-12-01 10:00:00", 2.5, 7, "United Kingdom"),
     ("2", "10002", "BLUE JUG", 1, "2011-12-01 10:00:00", 0.0, 7, "United Kingdom"),
     ("3", "10002", "jug, blue", 5, "2011-12-02 10:00:00", 4.0, 8, "EIRE"),
+    ("C0", "10001", "RED MUG", -1, "2011-01-03 10:00:00", 2.5, 7, "United Kingdom"),
     ("C4", "10001", "RED MUG", -4, "2011-12-03 10:00:00", 2.5, 7, "United Kingdom"),
     ("C5", "10002", "BLUE JUG", -2, "2011-12-03 10:00:00", 4.0, 8, "EIRE"),
     ("C6", "10002", "BLUE JUG", -9, "2011-12-03 10:00:00", 4.0, 9, "France"),
@@ -57,13 +58,13 @@ def read(folder: Path):
 
 def test_every_line_is_bought_returned_or_counted(tiny, tmp_path):
     report = ingest_online_retail(tiny, tmp_path / "shop")
-    assert report["left_out"] == {"no customer": 1, "no goods": 1, "no price": 1, "return": 3}
+    assert report["left_out"] == {"no customer": 1, "no goods": 1, "no price": 1, "return": 4}
     assert report["lines_merged"] == 1
     assert report["returns"] == {
-        "lines": 3,
+        "lines": 4,
         "undid_a_purchase": 1,
         "made_one_smaller": 1,
-        "without_a_purchase": 1,
+        "without_a_purchase": 2,
     }
     assert report["customers_without_goods"] == 1
     assert any("consent" in line for line in report["assumed"])
