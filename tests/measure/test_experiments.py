@@ -256,6 +256,13 @@ def test_a_mail_of_another_campaign_takes_no_lift_away() -> None:
     assert (lift.mailed_buyers, lift.held_out_buyers) == (1, 1)
 
 
+def test_who_was_mailed_once_and_held_out_another_time_is_in_neither_group() -> None:
+    both = [mail("x", profile_id="p"), held_out(8, profile_id="p", at=hours(1))]
+    lift = results([*both, mail(1), held_out(2)], []).lift
+    assert lift is not None
+    assert (lift.mailed, lift.held_out) == (1, 1)
+
+
 def test_a_bounced_mail_was_meant_all_the_same() -> None:
     lift = results([mail(0), mail(1), held_out(2)], [event(0, "bounced")]).lift
     assert lift is not None

@@ -83,6 +83,15 @@ def test_an_esp_that_reports_no_delivery_is_believed_about_bounces() -> None:
     assert (row["sent"], row["delivered"], row["bounced"]) == (4, 3, 1)
 
 
+def test_what_bounced_afterwards_was_not_delivered() -> None:
+    row = figures(
+        results(
+            [mail(0), mail(1)], [event(0, "delivered"), event(0, "bounced", hours(9)), event(1, "delivered")]
+        )
+    )
+    assert (row["delivered"], row["bounced"]) == (1, 1)
+
+
 @pytest.mark.parametrize(
     "opened",
     [
