@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from audience.arrow import arrow_schema, query
 from audience.rfm import RfmCuts, rfm_cuts, rfm_scores
+from audience.zones import known_zones
 from mailwright.model.schema import ADDED, PURCHASED, VIEWED, Attribute, Schema
 
 
@@ -205,9 +206,11 @@ def _numbered(profiles: pa.Table, interactions: pa.Table, items: pa.Table) -> tu
 
 
 def _zones(profiles: pa.Table) -> pa.Array:
+    """Where each profile lives; NULL, and so UTC, where that is no place."""
     if "timezone" not in profiles.column_names:
         return pa.nulls(profiles.num_rows, pa.string())
-    return _one(profiles.column("timezone"))
+    zones = _one(profiles.column("timezone"))
+    return pc.if_else(pc.is_in(zones, value_set=known_zones()), zones, None)
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:

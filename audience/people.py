@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from collections import Counter
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from audience.intake import Intake, with_defaults
 from audience.report import AudienceReport
 from audience.sources import read_source
 from audience.survivorship import FITS
+from audience.zones import known_zones
 from mailwright.errors import DataError, did_you_mean
 from mailwright.model.schema import PROFILE_ATTRIBUTES, Attribute, Schema
 from mailwright.model.workspace import WorkspaceSpec
@@ -34,8 +34,7 @@ def read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Id
     raw = read_source(root, spec.data.profiles, schema, what="profiles")
     intake = Intake("profiles", raw, schema, report)
     intake.reject_duplicates("profile_id")
-    zones = pa.array(sorted(zoneinfo.available_timezones()))
-    known = pc.is_in(intake.columns["timezone"], value_set=zones)
+    known = pc.is_in(intake.columns["timezone"], value_set=known_zones())
     unknown = pc.and_(pc.is_valid(intake.columns["timezone"]), pc.invert(known))
     intake.set_aside("timezone", intake.kept(unknown), "not a time zone (Europe/Oslo)")
     no_locale = pc.invert(pc.match_substring_regex(intake.columns["locale"], _LOCALE))

@@ -119,7 +119,8 @@ def test_an_interest_is_worth_half_after_90_days():
 
 def test_the_preferred_hour_is_the_profiles_own():
     assert features(("cap", "product_viewed", 1), zone="Europe/Oslo")["preferred_hour"] == 10
-    assert features(("cap", "product_viewed", 1))["preferred_hour"] == 9
+    for nowhere in (None, "localtime", "Mars/Olympus", ""):
+        assert features(("cap", "product_viewed", 1), zone=nowhere)["preferred_hour"] == 9
 
 
 @pytest.mark.parametrize(
