@@ -72,6 +72,7 @@ def routes() -> list[Route | Mount]:
         Route("/", campaigns.index),
         Route(campaign, campaigns.campaign),
         Route(campaign + "/summary", campaigns.summary),
+        Route(campaign + "/progress", campaigns.progress),
         Route(campaign + "/exact", campaigns.exact),
         Route(campaign + "/sheet", campaigns.sheet),
         Route(campaign + "/segments", segments.beside),

@@ -89,6 +89,17 @@ def campaign(request: Request) -> Response:
     )
 
 
+def progress(request: Request) -> Response:
+    """How far the work on a campaign is; when it is done, or has failed, the page loads itself again."""
+    try:
+        found = view_or_work(request)
+    except MailwrightError:
+        return Response(headers={"hx-refresh": "true"})
+    if isinstance(found, Work):
+        return paper_of(request).page(request, "_steps.html", campaign=campaign_of(request), work=found)
+    return Response(headers={"hx-refresh": "true"})
+
+
 def exact(request: Request) -> Response:
     """The part of the campaign's page that waits for the full pass."""
     found = view_or_work(request)

@@ -6,6 +6,7 @@ import shutil
 import socket
 import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -47,9 +48,9 @@ def client(shop):
         yield made
 
 
-@pytest.fixture(scope="session")
-def served(shop):
-    """The address of a real server over the shop, with live reload."""
+@contextmanager
+def serving(shop):
+    """The address of a real server over a workspace, with live reload."""
     app = create_app(shop, settings=PreviewSettings(workers=1))
     bound = socket.create_server(("127.0.0.1", 0))
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
@@ -60,6 +61,13 @@ def served(shop):
     yield f"http://127.0.0.1:{bound.getsockname()[1]}"
     server.should_exit = True
     thread.join(10)
+
+
+@pytest.fixture(scope="session")
+def served(shop):
+    """The address of the server that most browser tests share."""
+    with serving(shop) as address:
+        yield address
 
 
 @pytest.fixture(scope="session")

@@ -218,3 +218,19 @@ def test_every_page_is_whole_and_accessible(window, name, look):
     assert serious == []
     if name == "error":
         opened.complaints.clear()  # the browser says 404 itself
+
+
+def test_a_page_that_has_to_wait_shows_the_stages_and_then_itself(chromium, shop, monkeypatch):
+    from preview.views import context
+    from tests.preview.conftest import Window, serving
+
+    monkeypatch.setattr(context, "PATIENCE_S", 0.001)
+    with serving(shop) as address:
+        opened = Window(chromium, address)
+        page = opened.open("/c/newsletter")
+        page.wait_for_selector(".steps .now")
+        monkeypatch.setattr(context, "PATIENCE_S", 1.0)
+        page.wait_for_selector("#h-reach", timeout=60_000)
+        page.wait_for_selector("#exact .tag.good", timeout=60_000)
+        opened.context.close()
+        assert opened.complaints == []
