@@ -4,7 +4,8 @@
 ``mailwright.model.experiment`` gives the same answer). ``measure_results`` joins webhooks and orders to the
 messages that were sent and says what came of them, with how much certainty. Nothing here sends, reads a clock
 or keeps state: tables in (``measure.schema``), figures out. Beside the names below there are the modules
-``planning`` (history), ``breakdown`` (over time), ``promotion``, ``alerts``, ``proposals`` and ``plots``.
+``record`` (makes the tables), ``planning`` (history), ``breakdown`` (over time), ``promotion``, ``alerts``,
+``proposals`` and ``plots``.
 """
 
 from measure.assignment import assign_arms, held_out_mask

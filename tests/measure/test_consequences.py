@@ -9,6 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from audience import arrow_schema
 from mailwright.errors import DataError, UsageError
 from mailwright.model.experiment import ExperimentSpec, version_of
+from mailwright.model.identity import message_id
 from mailwright.model.schema import INTERACTION_ATTRIBUTES, STANDARD_EVENTS
 from measure import Question, export_results, measure_results, outcome_interactions, simulate_outcomes
 from measure.alerts import find_alerts
@@ -25,6 +27,7 @@ from measure.feedback import CLICK_WEIGHT
 from measure.planning import history_of
 from measure.plots import plot_results
 from measure.proposals import propose_segments
+from measure.record import record_messages, record_outcomes
 from measure.results import SET_ASIDE
 from measure.schema import MESSAGES, ORDERS, OUTCOMES
 from measure.simulate import Behaviour
@@ -306,6 +309,61 @@ def test_nobody_sent_to_does_nothing() -> None:
     assert made.outcomes.num_rows == made.orders.num_rows == 0
     bounced = simulate_outcomes(messages_table([mail(0, status="pending"), mail(1, at=None)]), seed=1)
     assert bounced.outcomes.num_rows == 0
+
+
+# Recording
+
+
+def test_a_frame_of_recipients_is_recorded_as_messages() -> None:
+    shown = pa.array([[{"item_id": "hat", "source": "popular", "score": 1.0, "reason": "…"}], [], None])
+    frame = pa.table(
+        {
+            "profile_id": ["p0", "p1", "p2"],
+            "locale": ["no", None, "en"],
+            "variant": pa.array(["v1", "v1", "v2"]).dictionary_encode(),
+            "segment:vip": [True, None, False],
+            "segment:new": [True, True, False],
+            "slot:hero": pa.array(["sale", None, "calm"]).dictionary_encode(),
+            "slot:foot": ["legal", "legal", "legal"],
+            "recommendations": shown,
+        }
+    )
+    arm_entry = {"experiment": "subject", "version": "v", "arm": "a"}
+    arms = [[arm_entry], [], []]
+    kind = MESSAGES.field("arms").type
+    table = record_messages(
+        frame.slice(0, 3),
+        campaign="newsletter",
+        occasion="march",
+        at=START,
+        held_out=np.array([False, False, True]),
+        arms=pa.array(arms, kind),
+    )
+    assert table.schema.equals(MESSAGES)
+    first, second, third = table.to_pylist()
+    assert first["message_id"] == message_id("newsletter", "p0", "march")
+    assert (first["segments"], second["segments"], third["segments"]) == (["vip", "new"], ["new"], [])
+    assert first["blocks"] == [{"slot": "hero", "block": "sale"}, {"slot": "foot", "block": "legal"}]
+    assert second["blocks"] == [{"slot": "foot", "block": "legal"}]
+    assert first["recommendations"] == [{"item_id": "hat", "source": "popular"}]
+    assert second["recommendations"] == third["recommendations"] == []
+    assert (first["arms"], first["status"], first["skip_reason"]) == ([arm_entry], "accepted", None)
+    assert (third["status"], third["skip_reason"]) == ("skipped", "holdout")
+    sliced = record_messages(frame.slice(1), campaign="newsletter", occasion="march", at=START)
+    assert [row["blocks"] for row in sliced.to_pylist()] == [second["blocks"], third["blocks"]]
+    bare = record_messages(frame.select(["profile_id"]), campaign="newsletter", occasion="march", at=START)
+    assert figures(measure_results(Question(bare, None, None, now=NOW)))["sent"] == 3
+
+
+def test_stored_webhooks_are_recorded_as_outcomes() -> None:
+    stored = {"esp": "sendgrid", "event_id": "e1", "kind": "clicked", "at": START.timestamp() + 3600.5}
+    more = {"message_id": "m0", "esp_id": "x", "url": "https://shop.example/hat", "detail": ""}
+    never = {"esp": "sendgrid", "event_id": "e2", "kind": "opened", "at": 1e300}
+    table = record_outcomes([stored | more, never, {**never, "at": float("nan")}])
+    assert table.schema.equals(OUTCOMES)
+    (row,) = table.to_pylist()
+    assert (row["event_id"], row["at"]) == ("sendgrid:e1", START + timedelta(hours=1, milliseconds=500))
+    assert figures(measure_results(Question(messages_table([mail(0)]), table, None, now=NOW)))["clicked"] == 1
 
 
 # Documentation
