@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ class Syntax:
     closing: str
     prefix: str = "v"
     in_turn: bool = False
+    live: str = ""
+    """What must not stand in a grouped mail at all; empty: the opening."""
 
     def name(self, index: int) -> str:
         return f"{self.prefix}{index}"
@@ -53,22 +56,29 @@ class Syntax:
 
     def merge(self, text: str, values: Mapping[str, str]) -> str:
         """What the platform makes of a text: the simulation that a grouped mail must pass."""
-        if self.in_turn:
+        if self.in_turn and any(self.opening in value for value in values.values()):
             for name, value in values.items():
                 text = text.replace(f"{self.opening}{name}{self.closing}", value)
             return text
-        pattern = f"{re.escape(self.opening)}({re.escape(self.prefix)}\\d+){re.escape(self.closing)}"
-        return re.sub(pattern, lambda m: values.get(m[1], ""), text)
+        # Where no value holds a token, one pass and key after key come to the same.
+        return _tokens(self).sub(lambda m: values.get(m[1], ""), text)
 
-    def merge_all(self, message: Message) -> Bodies:
+    def merge_all(self, bodies: Bodies, message: Message) -> Bodies:
         """The grouped mail as this recipient will get it."""
         values = self.values(message)
-        return Bodies(*(self.merge(text, values) for text in self.bodies(message)))
+        return Bodies(*(self.merge(text, values) for text in bodies))
 
     def would_stir(self, message: Message) -> bool:
         """Whether the finished mail itself holds what the platform would take for a value's place."""
         html = message.html.decode("ascii", "replace")
-        return any(self.opening in text for text in (html, message.text, message.subject))
+        live = self.live or self.opening
+        return any(live in text for text in (html, message.text, message.subject))
+
+
+@functools.cache
+def _tokens(syntax: Syntax) -> re.Pattern[str]:
+    opening, closing = re.escape(syntax.opening), re.escape(syntax.closing)
+    return re.compile(f"{opening}({re.escape(syntax.prefix)}\\d+){closing}")
 
 
 def skeleton_of(message: Message) -> Skeleton:

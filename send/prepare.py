@@ -6,9 +6,10 @@ import orjson
 
 from mailwright.errors import SendError
 from mailwright.model.identity import fingerprint
-from mailwright.model.message import Message, SkipReason
+from mailwright.model.message import Message, Skeleton, SkipReason
 from send.adapter import Adapter
 from send.address import BadAddress
+from send.grouping import Bodies, Syntax
 from send.outbox.enlist import Entry
 from send.policy import DeliveryPolicy
 
@@ -18,7 +19,7 @@ class Preparer:
 
     def __init__(self, adapter: Adapter, policy: DeliveryPolicy) -> None:
         self._adapter, self._policy = adapter, policy
-        self._bodies: dict[str, bytes] = {}
+        self._shared: dict[str, tuple[Bodies, tuple[str, bytes]]] = {}
 
     def prepare(self, message: Message) -> Entry:
         """The entry; a message that this ESP can never take is refused or skipped with the reason."""
@@ -50,20 +51,26 @@ class Preparer:
         syntax = limits.syntax
         if syntax is None or syntax.would_stir(message):
             return None
-        if syntax.merge_all(message) != (message.subject, message.text, message.html.decode("ascii")):
+        bodies, body = self._body(message, message.skeleton, syntax)
+        if syntax.merge_all(bodies, message) != (message.subject, message.text, message.html.decode("ascii")):
             return None
         member = self._adapter.member(message)
         if limits.max_values_bytes is not None and len(member) > limits.max_values_bytes:
             return None
-        body_id = fingerprint(
-            "body",
-            self._adapter.name,
-            message.skeleton.fingerprint,
+        return Entry(message, member, body=body)
+
+    def _body(self, message: Message, skeleton: Skeleton, syntax: Syntax) -> tuple[Bodies, tuple[str, bytes]]:
+        """What the message shares with others: made once, and named by what is in it."""
+        same = fingerprint(
+            skeleton.fingerprint,
             message.campaign,
+            message.occasion,
             sorted(message.headers),
             [message.sender.email, message.sender.name],
             [message.reply_to.email, message.reply_to.name] if message.reply_to else None,
         )
-        if body_id not in self._bodies:
-            self._bodies[body_id] = self._adapter.shared(message)
-        return Entry(message, member, body=(body_id, self._bodies[body_id]))
+        if same not in self._shared:
+            content = self._adapter.shared(message)
+            body_id = fingerprint("body", self._adapter.name, content)
+            self._shared[same] = (syntax.bodies(message), (body_id, content))
+        return self._shared[same]

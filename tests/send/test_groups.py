@@ -119,5 +119,5 @@ def test_the_simulated_merge_is_the_rendered_mail_or_the_mail_goes_alone(
         leaves=tuple(leaves),
     )
     if not syntax.would_stir(message):
-        merged = syntax.merge_all(message)
+        merged = syntax.merge_all(syntax.bodies(message), message)
         assert merged == (message.subject, message.text, message.html.decode())
