@@ -15,6 +15,8 @@ from typing import Any
 from jinja2 import nodes
 
 from render.expressions import Local, Reads, RefusedError, Writer, depth
+from render.pymodule import Module
+from render.spelling import spelt
 
 SHARED = frozenset({"brand", "campaign", "now", "locale"})
 """Names whose value is the same in all mails of a run (the locale is part of every key)."""
@@ -22,45 +24,6 @@ BARRIERS = frozenset({"@abort", "@set"})
 """Marks of atoms that cannot change places with others: an abort, a slot, an assignment."""
 ENCODERS = frozenset({"_html", "_path", "_query", "_css", "_link"})
 Scope = dict[str, Local]
-
-
-@dataclass
-class Module:
-    """The Python text being written: lines, and for each the segment it came from."""
-
-    mode: str
-    known: frozenset[str]
-    fields: frozenset[str]
-    asset: Callable[[str], str] | None = None
-    record: bool = False
-    """Write down which arm of each ``if`` was taken, and remember nothing."""
-    holes: bool = False
-    """Mark every leaf, so that constant text and leaves can be told apart; remember nothing."""
-    lines: list[str] = field(default_factory=list)
-    origins: list[int] = field(default_factory=list)
-    fallbacks: list[tuple[str, int]] = field(default_factory=list)
-    """Expression and segment of each use of ``fallback``, by number."""
-    arms: list[tuple[str, int]] = field(default_factory=list)
-    names: set[str] = field(default_factory=set)
-    """Names of the row that any part reads."""
-    count: int = 0
-    remembered: dict[str, str] = field(default_factory=dict)
-    """Text of a remembered function → its name."""
-
-    def fresh(self, prefix: str) -> str:
-        self.count += 1
-        return f"{prefix}{self.count}"
-
-    def constant(self, text: str) -> str:
-        return repr(text.encode("ascii")) if self.mode == "html" else repr(text)
-
-    @property
-    def empty(self) -> str:
-        return "b''" if self.mode == "html" else "''"
-
-    @property
-    def source(self) -> str:
-        return "\n".join(self.lines) + "\n"
 
 
 @dataclass(frozen=True)
@@ -102,7 +65,7 @@ class Part:
         return writer.write(node), writer.reads
 
     def _note(self, node: nodes.Filter) -> int:
-        expression = node.node.name if isinstance(node.node, nodes.Name) else _spelt(node.node)
+        expression = node.node.name if isinstance(node.node, nodes.Name) else spelt(node.node)
         entry = (expression, self.segment)
         if entry not in self.module.fallbacks:
             self.module.fallbacks.append(entry)
@@ -303,7 +266,7 @@ class Part:
                 self.line("else:")
             self.indent += 1
             if self.module.record:
-                what = _spelt(test) if test is not None else "else"
+                what = spelt(test) if test is not None else "else"
                 self.module.arms.append((f"{what} → arm {position + 1}", node.lineno))
                 self.line(f"arms.add({len(self.module.arms) - 1})")
             self.body(body, scope)
@@ -455,29 +418,6 @@ def _pythons(scope: Scope) -> set[str]:
 def _segment(node: nodes.Filter) -> int:
     value = node.args[0] if node.args else None
     return int(value.value) if isinstance(value, nodes.Const) else 0
-
-
-def _spelt(node: nodes.Node | None) -> str:
-    """An expression as an author would write it, near enough to be found in the file."""
-    if isinstance(node, nodes.Getattr):
-        return f"{_spelt(node.node)}.{node.attr}"
-    if isinstance(node, nodes.Name):
-        return node.name
-    if isinstance(node, nodes.Const):
-        return repr(node.value)
-    if isinstance(node, nodes.Filter):
-        return f"{_spelt(node.node)} | {node.name}"
-    if isinstance(node, nodes.Compare):
-        return " ".join([_spelt(node.expr), *(f"{op.op} {_spelt(op.expr)}" for op in node.ops)])
-    if isinstance(node, nodes.Not):
-        return f"not {_spelt(node.node)}"
-    if isinstance(node, (nodes.And, nodes.Or)):
-        return f"{_spelt(node.left)} {type(node).__name__.lower()} {_spelt(node.right)}"
-    if isinstance(node, nodes.Getitem):
-        return f"{_spelt(node.node)}[…]"
-    if isinstance(node, nodes.Call):
-        return f"{_spelt(node.node)}(…)"
-    return "…"
 
 
 _STATEMENTS: dict[type[nodes.Node], Callable[[Part, Any, Scope], None]] = {

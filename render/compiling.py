@@ -18,7 +18,7 @@ from mailwright.model.schema import PROFILE_ATTRIBUTES
 from mailwright.model.workspace import WorkspaceSpec
 from render import cache as disk
 from render.assemble import Assembly, Slot, assemble
-from render.codegen import Module, write_part
+from render.codegen import write_part
 from render.compiled import Code, CompiledBlock, CompiledCampaign, CompiledSlot, TemplateText
 from render.constants import INNER, Constants, fold
 from render.expressions import RefusedError
@@ -29,6 +29,7 @@ from render.missing import find_gaps
 from render.names import certain_names, item_fields, visible_names
 from render.placing import Placed, place
 from render.plaintext import plain_stream
+from render.pymodule import Module
 from render.restoring import OPEN, SHUT, Restored, check, check_balance, expression, restore, stream
 from render.source import Segment, Source, cut
 from rules import RuleCatalog, compile_rule

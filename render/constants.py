@@ -16,8 +16,9 @@ from mailwright.errors import MailwrightError, SourceError
 from render import language
 from render.escapes import clean
 from render.expressions import RefusedError, Writer
+from render.filters import FILTERS, TESTS
 from render.formats import LOCAL_FILTERS
-from render.language import FILTERS, TESTS, LimitError, MissingValueError
+from render.language import LimitError, MissingValueError
 from render.restoring import OPEN, SHUT
 from render.source import Segment
 

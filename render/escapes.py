@@ -36,6 +36,7 @@ _SCHEME = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.\-]*)\s*:")
 _PLAIN_HTML = re.compile(r"[ !#-%(-;=?-~]*")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/:?#@!$*+,;=%~._-]*")
 _PLAIN_QUERY = re.compile(r"[A-Za-z0-9~._-]*")
+_PLAIN_LINK = re.compile(r"https://[A-Za-z0-9/:?#@!$*+,;=%~._-]*")
 _URL_SAFE = "/:?#[]@!$&*+,;=%~-._"
 FIXED_SCHEME = re.compile(r"\s*(?:https?://|mailto:|tel:|#|\?|/(?!/))", re.IGNORECASE)
 """A link whose constant beginning matches this cannot become anything else by what follows."""
@@ -56,22 +57,31 @@ def ascii_html(shown: str) -> str:
 
 def html(value: Any) -> str:
     """Between tags and inside quoted attributes."""
-    if type(value) is str and _PLAIN_HTML.fullmatch(value) and len(value) <= MAX_VALUE:
-        return value
+    kind = type(value)
+    if kind is int:
+        return str(value)
+    if kind is str and _PLAIN_HTML.fullmatch(value) and len(value) <= MAX_VALUE:
+        return str(value)
     return ascii_html(clean(value).translate(_SPECIAL))
 
 
 def path(value: Any) -> str:
     """Inside a link, before any ``?``: what has no place in a link is percent-encoded."""
-    if type(value) is str and _PLAIN_PATH.fullmatch(value) and len(value) <= MAX_VALUE:
-        return value
+    kind = type(value)
+    if kind is int:
+        return str(value)
+    if kind is str and _PLAIN_PATH.fullmatch(value) and len(value) <= MAX_VALUE:
+        return str(value)
     return quote(clean(value).strip(), safe=_URL_SAFE)
 
 
 def query(value: Any) -> str:
     """Inside a link after ``?`` or ``#``: one component, wholly percent-encoded."""
-    if type(value) is str and _PLAIN_QUERY.fullmatch(value) and len(value) <= MAX_VALUE:
-        return value
+    kind = type(value)
+    if kind is int:
+        return str(value)
+    if kind is str and _PLAIN_QUERY.fullmatch(value) and len(value) <= MAX_VALUE:
+        return str(value)
     return quote(clean(value), safe="")
 
 
@@ -93,6 +103,8 @@ def url(shown: str) -> str:
 
 def link(value: Any) -> str:
     """A whole link that is one value: ``path`` and ``url`` in one."""
+    if type(value) is str and _PLAIN_LINK.fullmatch(value) and len(value) <= MAX_VALUE:
+        return value
     return url(path(value))
 
 

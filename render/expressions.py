@@ -13,8 +13,8 @@ from typing import Any
 from jinja2 import nodes
 
 from mailwright.errors import did_you_mean
+from render.filters import FILTERS, TESTS
 from render.formats import LOCAL_FILTERS
-from render.language import FILTERS, TESTS
 
 FUNCTIONS = ("item", "segment", "t", "abort", "range", "asset")
 LOOP = ("index", "index0", "first", "last", "length", "revindex", "revindex0", "previtem", "nextitem")

@@ -215,19 +215,16 @@ class Program:
         self, slot: str, row: Row, out: list[Any], uses: list[Any], left: list[int], arms: set[int]
     ) -> None:
         """Write the chosen block; when it cannot be made, the next that this row may get."""
-        chosen, write = row[f"slot:{slot}"], None
+        chosen = row[f"slot:{slot}"]
         if chosen is not None:
-            write = self._writers[slot].get(chosen)
-        length, used = len(out), len(uses)
-        if write is not None:
+            length, used = len(out), len(uses)
             try:
-                write(row, out, uses, left, arms)
+                self._writers[slot][chosen](row, out, uses, left, arms)
+                row["@mail"].slots[slot] = chosen
+                return
             except FAILURES as error:
                 row["@mail"].failed.append((slot, chosen, self.explained(error)))
                 del out[length:], uses[used:]
-            else:
-                row["@mail"].slots[slot] = chosen
-                return
         self._fall_back(slot, row, out, uses, left, arms)
 
     def _fall_back(

@@ -18,6 +18,7 @@ from render import escapes, formats, language
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
 from render.expressions import FUNCTIONS
+from render.filters import FILTERS, TESTS
 from render.kiln import inline, mjml
 from render.placing import Token
 from render.restoring import OPEN, SHUT, written
@@ -104,7 +105,7 @@ class SlowWay:
             keep_trailing_newline=True,
             optimized=False,
         )
-        environment.filters = {name: _lenient(function) for name, function in language.FILTERS.items()}
+        environment.filters = {name: _lenient(function) for name, function in FILTERS.items()}
         local: dict[str, Callable[..., str]] = {
             "money": formats.money,
             "number": formats.decimal,
@@ -115,7 +116,7 @@ class SlowWay:
         environment.filters |= {name: _escape(function) for name, function in escapes.HTML.items()}
         environment.filters["_url"] = lambda link, _: _checked(link)
         environment.filters["_concat"] = lambda parts: language.concat(*map(_known, parts))
-        environment.tests = {name: _lenient(function) for name, function in language.TESTS.items()}
+        environment.tests = {name: _lenient(function) for name, function in TESTS.items()}
         environment.globals = self._functions(context)
         self._template = environment.from_string(self._source())
 

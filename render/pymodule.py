@@ -1,0 +1,45 @@
+"""The Python text that the code of a campaign is written into, and the way back from its lines."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Module:
+    """The Python text being written: lines, and for each the segment it came from."""
+
+    mode: str
+    known: frozenset[str]
+    fields: frozenset[str]
+    asset: Callable[[str], str] | None = None
+    record: bool = False
+    """Write down which arm of each ``if`` was taken, and remember nothing."""
+    holes: bool = False
+    """Mark every leaf, so that constant text and leaves can be told apart; remember nothing."""
+    lines: list[str] = field(default_factory=list)
+    origins: list[int] = field(default_factory=list)
+    fallbacks: list[tuple[str, int]] = field(default_factory=list)
+    """Expression and segment of each use of ``fallback``, by number."""
+    arms: list[tuple[str, int]] = field(default_factory=list)
+    names: set[str] = field(default_factory=set)
+    """Names of the row that any part reads."""
+    count: int = 0
+    remembered: dict[str, str] = field(default_factory=dict)
+    """Text of a remembered function → its name."""
+
+    def fresh(self, prefix: str) -> str:
+        self.count += 1
+        return f"{prefix}{self.count}"
+
+    def constant(self, text: str) -> str:
+        return repr(text.encode("ascii")) if self.mode == "html" else repr(text)
+
+    @property
+    def empty(self) -> str:
+        return "b''" if self.mode == "html" else "''"
+
+    @property
+    def source(self) -> str:
+        return "\n".join(self.lines) + "\n"
