@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from scipy import sparse
+from scipy.linalg.lapack import dpotrf, dpotri
 from threadpoolctl import threadpool_limits
 
 from bench.retail import Shop
@@ -85,7 +86,10 @@ def ease(shop: Shop, p: Mapping[str, Any], seed: int) -> F32:  # noqa: ARG001
     matrix = weights(shop, p["count"], p["fade"])
     gram = (matrix.T @ matrix).toarray().astype(np.float64)
     gram[np.diag_indices_from(gram)] += p["lambda"]
-    inverse = np.linalg.inv(gram)
+    inverse = dpotri(dpotrf(gram, lower=1)[0], lower=1)[
+        0
+    ]  # the Cholesky way: half the work of a general inverse
+    inverse = np.tril(inverse) + np.tril(inverse, -1).T
     weight = -inverse / np.diag(inverse)
     weight[np.diag_indices_from(weight)] = 0
     return np.asarray(matrix @ weight, np.float32)

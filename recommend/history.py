@@ -83,10 +83,14 @@ def tell_cause(context: Context, code: int, otherwise: str) -> str:
 
 
 def own_history(context: Context) -> sparse.csr_matrix | None:
-    """Rows × candidates: ``log(1 + days bought on) · 2^(-age / half_life)``; None without repeats."""
+    """Rows × candidates: ``log(1 + days bought on)``; None where nothing is bought again.
+
+    Not faded: on real purchases what was bought on many days is bought again, however long ago it was.
+    """
     if not context.spec.repeat and not context.spec.repeat_categories:
         return None
     pairs = context.pairs
-    value = np.log1p(pairs.times) * np.exp2(-pairs.age / context.spec.half_life_days)
     shape = (context.profiles.num_rows, context.catalogue.size)
-    return sparse.csr_matrix((value, pairs.item, pairs.start), shape=shape)[:, context.candidates].tocsr()
+    return sparse.csr_matrix((np.log1p(pairs.times), pairs.item, pairs.start), shape=shape)[
+        :, context.candidates
+    ].tocsr()

@@ -33,7 +33,7 @@ BLEND_SPACE: Mapping[str, tuple[Any, ...]] = {
     "blend.factors": (0.5, 1.0, 1.5, 2.0),
     "blend.neighbours": (0.0, 0.5, 1.0, 1.5),
     "blend.popularity": (1.0, 2.0, 3.0, 4.0),
-    "blend.own": (8.0, 16.0, 32.0, 64.0),
+    "blend.own": (2.0, 4.0, 8.0, 16.0),
     "popularity_half_life_days": (3.0, 4.0, 7.0, 14.0),
     "min_interactions": (1, 3, 6),
 }

@@ -56,7 +56,7 @@ class Blend(Spec):
     """Items that the same profiles met."""
     popularity: float = Field(default=2.0, ge=0)
     """What sells now."""
-    own: float = Field(default=8.0, ge=0)
+    own: float = Field(default=4.0, ge=0)
     """What the profile itself buys again and again; only of use where repeats are allowed."""
 
 
