@@ -6,12 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from rules.context import RuleContext
+from rules.context import Closure, RuleContext
 from rules.interval import Interval
 from rules.kind import INTEGER
 from rules.tree import Events, Node
-
-Closure = Callable[[Mapping[str, Any], RuleContext], Any]
 
 MICRO = 1_000_000
 """Numbers are summed as whole millionths: a sum of doubles would depend on the order of the events, and a

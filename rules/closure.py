@@ -6,17 +6,16 @@ conditions on an event, the event) and the context, and gives None for NULL.
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Callable, Mapping
-from datetime import UTC, date, datetime
 from typing import Any
 
-from mailwright.model.identity import bucket
 from rules.aggregate import compile_events
-from rules.context import RuleContext
-from rules.kind import INTEGER, NUMBER
+from rules.arithmetic import arithmetic, convert, shift
+from rules.context import Closure, RuleContext
+from rules.kind import NUMBER
 from rules.pattern import matcher
+from rules.reading import read_attribute, read_bucket, read_clock, read_path, read_segment
 from rules.tree import (
     All,
     Any_,
@@ -39,10 +38,6 @@ from rules.tree import (
     Shift,
 )
 
-Closure = Callable[[Mapping[str, Any], RuleContext], Any]
-
-_MIN, _MAX = -(2**63), 2**63 - 1
-
 
 def compile_closure(node: Node) -> Closure:
     """The function that computes ``node`` for one profile. It raises TypeError, AttributeError or
@@ -53,72 +48,6 @@ def compile_closure(node: Node) -> Closure:
 def _const(node: Const) -> Closure:
     value = node.value
     return lambda _profile, _context: value
-
-
-def _attr(node: Attr) -> Closure:
-    read = _path(node.path)
-    if node.kind == NUMBER:
-        inner = read
-
-        def read(profile: Mapping[str, Any], context: RuleContext) -> Any:
-            value = inner(profile, context)
-            return value if value == value else None  # NaN is a missing number
-
-    default = node.default
-    if default is None:
-        return read
-    known = read
-
-    def with_default(profile: Mapping[str, Any], context: RuleContext) -> Any:
-        value = known(profile, context)
-        return default if value is None else value
-
-    return with_default
-
-
-def _path(path: tuple[str, ...]) -> Closure:
-    name, *rest = path
-    if not rest:
-        return lambda profile, _context: profile.get(name)
-
-    def descend(profile: Mapping[str, Any], _context: RuleContext) -> Any:
-        value = profile.get(name)
-        for member in rest:
-            if value is None:
-                return None
-            value = value.get(member)
-        return value
-
-    return descend
-
-
-def _now(_node: Now) -> Closure:
-    return lambda _profile, context: context.now
-
-
-def _segment(node: Segment) -> Closure:
-    name = node.name
-    return lambda _profile, context: name in context.segments
-
-
-def _bucket(node: Bucket) -> Closure:
-    salt = node.salt
-    return lambda profile, _context: bucket(salt, profile["profile_id"])
-
-
-def _convert(node: Convert) -> Closure:
-    operand = compile_closure(node.operand)
-    convert: Callable[[Any], Any] = float if node.kind == NUMBER else _midnight
-
-    def converted(profile: Mapping[str, Any], context: RuleContext) -> Any:
-        value = operand(profile, context)
-        return None if value is None else convert(value)
-
-    return converted
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 _COMPARE: dict[str, Callable[[Any, Any], Any]] = {
@@ -154,7 +83,7 @@ def _compare(node: Compare) -> Closure:
 def _compare_attribute(node: Attr, compare: Callable[[Any, Any], Any], constant: Any) -> Closure:
     """What most clauses are: one call less for each."""
     if len(node.path) > 1:
-        read = _path(node.path)
+        read = read_path(node.path)
 
         def member(profile: Mapping[str, Any], context: RuleContext) -> Any:
             value = read(profile, context)
@@ -241,55 +170,6 @@ def _like(node: Like) -> Closure:
     return like
 
 
-def _divide(a: float, b: float) -> float | None:
-    return a / b if b else None
-
-
-def _remainder(a: float, b: float) -> float | None:
-    """SQL's: it has the sign of the dividend."""
-    if not b:
-        return None
-    if isinstance(a, int) and isinstance(b, int):
-        rest = abs(a) % abs(b)
-        return rest if a >= 0 else -rest
-    return math.fmod(a, b) if math.isfinite(a) else None
-
-
-_ARITH: dict[str, Callable[[Any, Any], Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "/": _divide,
-    "%": _remainder,
-}
-
-
-def _arith(node: Arith) -> Closure:
-    compute, left, right = _ARITH[node.op], compile_closure(node.left), compile_closure(node.right)
-    whole = node.kind == INTEGER
-
-    def computed(profile: Mapping[str, Any], context: RuleContext) -> Any:
-        a, b = left(profile, context), right(profile, context)
-        if a is None or b is None:
-            return None
-        value = compute(a, b)
-        if value is None:
-            return None
-        return value if (_MIN <= value <= _MAX if whole else math.isfinite(value)) else None
-
-    return computed
-
-
-def _shift(node: Shift) -> Closure:
-    operand, by = compile_closure(node.operand), node.by
-
-    def shifted(profile: Mapping[str, Any], context: RuleContext) -> Any:
-        value = operand(profile, context)
-        return None if value is None else by.shift(value)
-
-    return shifted
-
-
 def _case(node: Case) -> Closure:
     branches = tuple((compile_closure(test), compile_closure(value)) for test, value in node.branches)
     default = compile_closure(node.default)
@@ -329,20 +209,20 @@ def _call(node: Call) -> Closure:
 _COMPILERS: dict[type[Node], Callable[[Any], Closure]] = {
     All: _all,
     Any_: _any,
-    Arith: _arith,
-    Attr: _attr,
-    Bucket: _bucket,
+    Arith: lambda node: arithmetic(node, compile_closure),
+    Attr: read_attribute,
+    Bucket: read_bucket,
     Call: _call,
     Case: _case,
     Compare: _compare,
     Const: _const,
-    Convert: _convert,
+    Convert: lambda node: convert(node, compile_closure),
     Events: lambda node: compile_events(node, compile_closure),
     In: _in,
     Is: _is,
     Like: _like,
     Not: _not,
-    Now: _now,
-    Segment: _segment,
-    Shift: _shift,
+    Now: read_clock,
+    Segment: read_segment,
+    Shift: lambda node: shift(node, compile_closure),
 }

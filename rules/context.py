@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Callable, Container, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from rules.events import NO_EVENTS, EventView
 
@@ -16,3 +17,7 @@ class RuleContext:
     now: datetime
     segments: Container[str] = field(default_factory=frozenset)
     events: EventView = NO_EVENTS
+
+
+Closure = Callable[[Mapping[str, Any], RuleContext], Any]
+"""What computes a node: from the profile (or the event, in a condition on events) and the context."""

@@ -11,8 +11,8 @@ from mailwright.errors import DataError, Location, RuleError
 from mailwright.model.trace import Outcome
 from rules.catalog import RuleCatalog
 from rules.check import Scope, condition
-from rules.closure import Closure, compile_closure
-from rules.context import RuleContext
+from rules.closure import compile_closure
+from rules.context import Closure, RuleContext
 from rules.explain import explain
 from rules.grammar import GRAMMAR
 from rules.logic import can_be_unknown, contradiction
