@@ -4,22 +4,33 @@
 -- What the webhooks say of each message. The same event twice changes no maximum and no minimum, so
 -- repeated, late and disordered webhooks all come to the same row.
 CREATE TEMP TABLE evidence AS
+WITH told AS (
+    SELECT message_id, "at", simulated,
+        CASE kind
+            WHEN 'sent' THEN 1 WHEN 'deferred' THEN 1 WHEN 'delivered' THEN 2 WHEN 'bounced' THEN 3
+            WHEN 'complained' THEN 4 WHEN 'unsubscribed' THEN 5
+            WHEN 'opened' THEN CASE WHEN machine THEN 7 ELSE 6 END
+            WHEN 'clicked' THEN CASE WHEN machine THEN 0 ELSE 8 END
+            ELSE 0
+        END::UTINYINT AS sign
+    FROM outcomes
+    WHERE "at" <= getvariable('now_at')
+)
 SELECT
     message_id,
     count(*) AS events,
     min("at") AS first_at,
-    min("at") FILTER (kind = 'delivered') AS first_delivered_at,
-    max("at") FILTER (kind = 'sent' OR kind = 'deferred') AS sent_at,
-    max("at") FILTER (kind = 'delivered') AS delivered_at,
-    max("at") FILTER (kind = 'bounced') AS bounced_at,
-    max("at") FILTER (kind = 'complained') AS complained_at,
-    max("at") FILTER (kind = 'unsubscribed') AS unsubscribed_at,
-    max("at") FILTER (kind = 'opened' AND machine IS NOT TRUE) AS opened_at,
-    max("at") FILTER (kind = 'opened' AND machine) AS machine_opened_at,
-    max("at") FILTER (kind = 'clicked' AND machine IS NOT TRUE) AS clicked_at,
+    min("at") FILTER (sign = 2) AS first_delivered_at,
+    max("at") FILTER (sign = 1) AS sent_at,
+    max("at") FILTER (sign = 2) AS delivered_at,
+    max("at") FILTER (sign = 3) AS bounced_at,
+    max("at") FILTER (sign = 4) AS complained_at,
+    max("at") FILTER (sign = 5) AS unsubscribed_at,
+    max("at") FILTER (sign = 6) AS opened_at,
+    max("at") FILTER (sign = 7) AS machine_opened_at,
+    max("at") FILTER (sign = 8) AS clicked_at,
     bool_or(simulated) AS simulated
-FROM outcomes
-WHERE "at" <= getvariable('now_at')
+FROM told
 GROUP BY message_id;
 
 -- What was sent or held out; a mail that was skipped for another reason is nothing to measure. Of a send
