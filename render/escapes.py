@@ -29,11 +29,21 @@ _BREAKS = re.compile(r"\s*[\r\n\x0b\x0c\x85\u2028\u2029]\s*")
 _NO_LINE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _SPACES = re.compile(r"[ \t\n]+")
 _SPECIAL = str.maketrans(
-    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&#34;", "'": "&#39;", "\n": " ", "\r": " "}
+    {
+        "&": "&amp;",
+        "<": "&lt;",
+        ">": "&gt;",
+        '"': "&#34;",
+        "'": "&#39;",
+        "\\": "&#92;",  # mrml doubles it in attributes, so the slow way needs the reference
+        "\n": " ",
+        "\r": " ",
+        "\t": " ",
+    }
 )
 _CSS = re.compile(r"[\w #.,%+/-]*(?:(?:rgb|rgba|hsl|hsla)\([\d\s,.%/]*\)[\w #.,%+-]*)?", re.ASCII)
 _SCHEME = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.\-]*)\s*:")
-_PLAIN_HTML = re.compile(r"[ !#-%(-;=?-~]*")
+_PLAIN_HTML = re.compile(r"[ !#-%(-;=?-\[\]-~]*")
 _PLAIN_PATH = re.compile(r"[A-Za-z0-9/:?#@!$*+,;=%~._-]*")
 _PLAIN_QUERY = re.compile(r"[A-Za-z0-9~._-]*")
 _PLAIN_LINK = re.compile(r"https://[A-Za-z0-9/:?#@!$*+,;=%~._-]*")
