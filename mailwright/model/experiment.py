@@ -121,11 +121,11 @@ class ExperimentSpec(Spec):
             raise ValueError(f"the arms' shares add up to {sum(shares):g}, not to 1")
         if self.control is not None and self.control not in self.arms:
             raise ValueError(f"control: there is no arm {self.control!r} among {', '.join(self.arms)}")
+        if any(step.at.tzinfo is None for step in self.ramp):
+            raise ValueError("ramp: say the time zone of each step (2026-11-20T09:00:00Z)")
         for before, after in pairwise(self.ramp):
             if after.at <= before.at or after.share < before.share:
                 raise ValueError("ramp: each step must be later than the one before, and not smaller")
-        if any(step.at.tzinfo is None for step in self.ramp):
-            raise ValueError("ramp: say the time zone of each step (2026-11-20T09:00:00Z)")
         return self
 
     @property

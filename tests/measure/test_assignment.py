@@ -176,6 +176,11 @@ def test_what_changes_no_arm_changes_no_version() -> None:
             "each step must be later",
         ),
         ("arms: {a: {}, b: {}}\nramp: [{at: 2026-03-01T00:00:00, share: 0.5}]", "say the time zone"),
+        (
+            "arms: {a: {}, b: {}}\n"
+            "ramp: [{at: 2026-03-01T00:00:00, share: 0.5}, {at: 2026-03-02T00:00:00Z, share: 0.6}]",
+            "say the time zone",
+        ),
     ],
 )
 def test_an_experiment_that_cannot_run_is_refused_when_it_is_read(changes: str, message: str) -> None:
