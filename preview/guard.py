@@ -131,7 +131,8 @@ class Guard:
                 headers.setdefault("content-security-policy", PAGE_POLICY)
                 headers.setdefault("cache-control", "no-store")
                 headers["x-content-type-options"] = "nosniff"
-                headers["referrer-policy"] = "no-referrer"
+                # Not "no-referrer": forms of our own pages would then come from the origin "null".
+                headers["referrer-policy"] = "same-origin"
                 headers["cross-origin-opener-policy"] = "same-origin"
                 headers["cross-origin-resource-policy"] = "same-origin"
                 headers["permissions-policy"] = "camera=(), geolocation=(), microphone=()"

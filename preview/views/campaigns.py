@@ -11,6 +11,7 @@ from mailwright.errors import MailwrightError
 from mailwright.explain import row_of
 from preview.census import Census, Share, shares
 from preview.desk import View, Work
+from preview.findings import shown_findings
 from preview.fullpass import Pass
 from preview.mail import make_mail
 from preview.person import name_of, shown_values
@@ -106,6 +107,20 @@ def exact(request: Request) -> Response:
     running = Pass() if isinstance(found, Work) else passes_of(request).of(found.plan)
     return paper_of(request).page(
         request, "_exact.html", campaign=campaign_of(request), **_exact_values(running)
+    )
+
+
+def checks(request: Request) -> Response:
+    """What the checks find, computed beside the page."""
+    found = view_or_work(request)
+    findings = [] if isinstance(found, Work) else shown_findings(found)
+    levels = [finding["level"] for finding in findings for _ in range(finding["times"])]
+    return paper_of(request).page(
+        request,
+        "_checks.html",
+        findings=findings,
+        errors=levels.count("error"),
+        warnings=levels.count("warning"),
     )
 
 

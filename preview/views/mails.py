@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 
 import pyarrow as pa
 from markupsafe import Markup
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
@@ -17,6 +18,7 @@ from mailwright.errors import MailwrightError, UsageError
 from preview.desk import View
 from preview.display import for_display, with_own_pictures
 from preview.finder import find, searched, some, step
+from preview.goldens import save_case
 from preview.guard import mail_policy
 from preview.mail import Mail, chosen_row, make_mail, masked_row
 from preview.marked import marked_blocks, marked_html
@@ -28,6 +30,7 @@ from preview.views.context import (
     campaign_of,
     census_of,
     desk_of,
+    form,
     look_of,
     paper_of,
     view_of,
@@ -35,6 +38,8 @@ from preview.views.context import (
 from preview.views.whatif import form_values
 from preview.whatif import Changes, imagine, read_changes
 
+LOOKS = ("view", "width", "scheme", "pictures")
+"""Settings that stay when somebody goes on to the next mail."""
 SHOWS = ("mail", "text", "source", "headers")
 SWAP = Markup('hx-target="#stage" hx-select="#stage" hx-swap="outerHTML" hx-push-url="true"')
 
@@ -92,13 +97,13 @@ def next_mail(request: Request) -> Response:
     asked = request.query_params
     view = view_of(request)
     found = step(view.plan, among_of(request), asked.get("after"), back="back" in asked)
-    return _go(request, view, found)
+    return _go(request, found)
 
 
 def random_mail(request: Request) -> Response:
     """On to any recipient."""
     view = view_of(request)
-    return _go(request, view, some(view.plan, among_of(request)))
+    return _go(request, some(view.plan, among_of(request)))
 
 
 def find_mail(request: Request) -> Response:
@@ -132,6 +137,19 @@ def find_mail(request: Request) -> Response:
         searched=searched(view.plan),
         active="campaigns",
     )
+
+
+def _golden(request: Request, given: FormData) -> Response:
+    """Save the mail in view as a golden test, and go back to it."""
+    view = view_of(request)
+    if desk_of(request).settings.mask:
+        raise UsageError("tests are not saved while personal data is masked")
+    folder = save_case(mail_of(request, view), str(given.get("name", "")).strip())
+    query = [*request.query_params.multi_items(), ("saved", folder.name)]
+    return RedirectResponse(f"/c/{campaign_of(request)}/mail?{urlencode(query)}", status_code=303)
+
+
+golden = form(_golden)
 
 
 def mail_of(request: Request, view: View) -> Mail:
@@ -179,7 +197,7 @@ def page_values(request: Request, view: View, made: Mail) -> dict[str, Any]:
         "values": values,
         "outside": made.outside,
         "among": among,
-        "among_query": urlencode(among.query),
+        "among_query": urlencode(among.query | {name: asked[name] for name in LOOKS if name in asked}),
         "here_all": address(f"{base}/mail", id=values["profile_id"]),
         "made": result,
         "failed": made.made["reason"] or "",
@@ -187,6 +205,8 @@ def page_values(request: Request, view: View, made: Mail) -> dict[str, Any]:
         "show": show if show in SHOWS else "mail",
         "look": look_of(request),
         "width_asked": look_of(request).width,
+        "here": request.url.query,
+        "saved": asked.get("saved", ""),
         "link": partial(_link, request),
         "swap": SWAP,
         "source": _source(made) if show == "source" else "",
@@ -253,15 +273,15 @@ def _source(made: Mail) -> str:
     return html.decode("ascii", "replace")
 
 
-def _go(request: Request, view: View, found: str | None) -> Response:
+def _go(request: Request, found: str | None) -> Response:
     base = f"/c/{campaign_of(request)}"
     among = among_of(request)
     if found is None:
         return paper_of(request).page(
             request, "nobody.html", campaign=campaign_of(request), among=among, active="campaigns"
         )
-    del view
-    return RedirectResponse(address(f"{base}/mail", id=found, **among.query), status_code=303)
+    kept = {name: request.query_params.get(name) for name in LOOKS}
+    return RedirectResponse(address(f"{base}/mail", id=found, **among.query, **kept), status_code=303)
 
 
 def _policy(look: Any) -> dict[str, str]:

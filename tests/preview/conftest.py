@@ -98,7 +98,7 @@ class Window:
 
     def _hear(self, message):
         if message.type == "error":
-            self.complaints.append(message.text)
+            self.complaints.append(f"{message.text} {message.location.get('url', '')}")
 
     def _ask(self, url, served):
         if not url.startswith((served, "data:", "about:")):

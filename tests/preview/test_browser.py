@@ -234,3 +234,34 @@ def test_a_page_that_has_to_wait_shows_the_stages_and_then_itself(chromium, shop
         page.wait_for_selector("#exact .tag.good", timeout=60_000)
         opened.context.close()
         assert opened.complaints == []
+
+
+def test_a_mail_is_saved_as_a_golden_test_once(window, somebody, shop):
+    from render.golden import read_cases
+
+    page = window().open(f"/c/newsletter/mail?id={somebody}&set.first_name=Zaphod")
+    page.click("#tab-whatif")
+    page.fill("#golden-name", "zaphod-in-november")
+    page.click(".golden button")
+    page.wait_for_selector(".saved")
+    case = next(case for case in read_cases(shop / "tests") if case.name == "zaphod-in-november")
+    assert case.spec.campaign == "newsletter"
+    assert case.spec.profile["first_name"] == "Zaphod"
+    assert "Zaphod" in (case.folder / "subject.txt").read_text()
+    assert "</html>" in (case.folder / "mail.html").read_text(encoding="ascii")
+    again = window()
+    answer = again.context.request.post("/c/newsletter/golden?id=x", form={"name": "other"})
+    assert answer.status == 403
+    assert not (shop / "tests" / "other").exists()
+
+
+def test_the_checks_of_a_campaign_are_counted_on_its_page(window):
+    page = window().open("/c/newsletter")
+    page.wait_for_selector("#h-checks + span .tag")
+
+
+def test_settings_of_the_view_stay_from_mail_to_mail(window):
+    page = window().open("/c/newsletter/next?scheme=dark&width=390")
+    assert "scheme=dark" in page.url
+    page.keyboard.press("j")
+    page.wait_for_url(lambda url: "after=" not in url and "id=" in url and "scheme=dark" in url)

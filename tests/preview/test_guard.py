@@ -35,7 +35,7 @@ def test_every_answer_forbids_scripts_from_elsewhere_and_framing(client):
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "'unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
 
 
 def test_a_mail_may_run_nothing_and_ask_nobody(client):
