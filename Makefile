@@ -9,7 +9,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 BIN := .venv/bin
 STAMP := .venv/.installed-$(shell cat pyproject.toml requirements.lock | cksum | cut -d' ' -f1)
 
-.PHONY: help install demo test check preview lock clean
+.PHONY: help install demo test check preview screenshots lock clean
 
 help: ## What can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t22
@@ -35,6 +35,10 @@ demo: install ## Run the newsletter of the example shop, from its data to a stan
 preview: install ## Look at the example shop's mails in the browser
 	@test -f examples/shop/data/profiles.csv || $(BIN)/python examples/shop/generate.py
 	@$(BIN)/mailwright preview --workspace examples/shop
+
+screenshots: install ## Take the README's pictures of the preview (docs/images/preview-*.png)
+	@scripts/test-services
+	@$(BIN)/python scripts/screenshots.py
 
 test: install ## Run all tests; installs PostgreSQL and Chromium for them where they are missing
 	@scripts/test-services
