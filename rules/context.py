@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from rules.events import NO_EVENTS, EventView
+from rules.events import EventView
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +16,7 @@ class RuleContext:
 
     now: datetime
     segments: Container[str] = field(default_factory=frozenset)
-    events: EventView = NO_EVENTS
+    events: EventView = field(default_factory=EventView)
 
 
 Closure = Callable[[Mapping[str, Any], RuleContext], Any]

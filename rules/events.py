@@ -56,9 +56,6 @@ class EventView:
         return events[0 if after is None else bisect_right(times, after) : bisect_right(times, until)]
 
 
-NO_EVENTS = EventView()
-
-
 def event_views(interactions: pa.Table, profile_ids: Iterable[str] | None = None) -> dict[str, EventView]:
     """An ``EventView`` for each profile that has interactions (of those named, when any are)."""
     if profile_ids is not None:
