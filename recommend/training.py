@@ -13,11 +13,11 @@ import pyarrow as pa
 
 from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec
-from recommend.algorithms import fit_algorithm, mean_weight
+from recommend.algorithms import Fitted, fit_algorithm, mean_weight
 from recommend.arrays import I64, NEVER, flat
 from recommend.model import Model, ModelInfo
 from recommend.neighbours import find_neighbours
-from recommend.ratings import Events, gather_pairs, read_events
+from recommend.ratings import Events, Pairs, gather_pairs, read_events
 from recommend.storage import model_arrays, model_fingerprint
 
 Progress = Callable[[int, int], None]
@@ -47,9 +47,6 @@ def train(
     events = read_events(interactions, items["item_id"], spec, now)
     pairs = gather_pairs(events, items.num_rows)
     fitted = fit_algorithm(pairs, items.num_rows, spec, seed=seed, progress=progress)
-    neighbours = fitted.neighbours
-    if neighbours is None:
-        neighbours = find_neighbours(pairs, items.num_rows, weights=pairs.weight)
     info = ModelInfo(
         trained_at=now.isoformat(),
         algorithm=spec.algorithm,
@@ -63,24 +60,31 @@ def train(
         mean=fitted.mean,
         tuning=tuning,
     )
-    model = Model(
+    model = _model(events, pairs, fitted, info, flat(items["item_id"]))
+    print_ = model_fingerprint(model_arrays(model), info)
+    return replace(model, fingerprint=print_, seconds=time.perf_counter() - began)
+
+
+def _model(events: Events, pairs: Pairs, fitted: Fitted, info: ModelInfo, item_ids: Any) -> Model:
+    near = fitted.neighbours
+    if near is None:
+        near = find_neighbours(pairs, len(item_ids), weights=pairs.weight)
+    return Model(
         profile_ids=events.profile_ids,
-        item_ids=flat(items["item_id"]),
+        item_ids=item_ids,
         profile_factors=fitted.profile_factors,
         item_factors=fitted.item_factors,
         profile_bias=fitted.profile_bias,
         item_bias=fitted.item_bias,
         seen_events=np.bincount(events.profile, minlength=len(events.profile_ids)).astype(np.int64),
         seen_last=last_event(events),
-        neighbour_start=neighbours.indptr.astype(np.int64),
-        neighbour_item=neighbours.indices.astype(np.int64),
-        neighbour_weight=neighbours.data.astype(np.float64),
+        neighbour_start=near.indptr.astype(np.int64),
+        neighbour_item=near.indices.astype(np.int64),
+        neighbour_weight=near.data.astype(np.float64),
         info=info,
         fingerprint="",
         seconds=0.0,
     )
-    print_ = model_fingerprint(model_arrays(model), info)
-    return replace(model, fingerprint=print_, seconds=time.perf_counter() - began)
 
 
 def last_event(events: Events) -> I64:
