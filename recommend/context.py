@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec
 from recommend.arrays import F64, I64, flat, rows_of
 from recommend.catalogue import Catalogue, read_catalogue
@@ -167,7 +168,16 @@ def read_context(
     last_shown: pa.Table | None = None,
     to: Sequence[Sequence[str]] | None = None,
 ) -> Context:
-    """The tables of one call as arrays that fit each other."""
+    """The tables of one call as arrays that fit each other.
+
+    Raises DataError when ``segments`` or ``to`` do not have a row for each profile.
+    """
+    for name, rows in (("segments", segments), ("to", to)):
+        if rows is not None and len(rows) != profiles.num_rows:
+            raise DataError(
+                f"{name} has {len(rows)} rows for {profiles.num_rows} profiles",
+                fix=f"give {name} row for row with the profiles",
+            )
     catalogue = read_catalogue(items, spec)
     events = read_events(interactions, items["item_id"], spec, now)
     everyone = gather_pairs(events, catalogue.size)

@@ -152,3 +152,9 @@ def test_an_interaction_of_now_counts_and_one_just_after_does_not(now, shop):
     assert train(table, shop[2], SPEC, now=now, seed=1).info.pairs == 1
     before = now - timedelta(microseconds=1)
     assert train(table, shop[2], SPEC, now=before, seed=1).info.dropped == {"in the future": 1}
+
+
+@pytest.mark.parametrize("more", [{"segments": pa.table({"segment:vip": [True]})}, {"to": [["i00"]]}])
+def test_what_is_not_row_for_row_with_the_profiles_is_refused(more, now, shop, model):
+    with pytest.raises(DataError, match="1 rows for 40 profiles"):
+        recommend_items(model, shop[0], shop[1], shop[2], SPEC, n=3, now=now, **more)
