@@ -6,18 +6,21 @@ further, their mails made by the same stages as a batch run's and handed to the 
 events on a virtual clock and says why each thing was decided. docs/triggers.md explains it.
 """
 
-from triggers.ingest import Ingested
+from triggers.http import EventSettings, event_routes
 from triggers.live import Triggers, open_triggers
 from triggers.program import compile_triggers
-from triggers.runs import Decision
 from triggers.simulation import Simulation, simulate
+from triggers.worker import Worker
+from triggers.world import read_world
 
 __all__ = [
-    "Decision",
-    "Ingested",
+    "EventSettings",
     "Simulation",
     "Triggers",
+    "Worker",
     "compile_triggers",
+    "event_routes",
     "open_triggers",
+    "read_world",
     "simulate",
 ]

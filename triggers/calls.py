@@ -17,6 +17,7 @@ import orjson
 from audience.coerce import coerce
 from audience.raw import ColumnNames, scalar_column
 from audience.segment_calls import lines_of, traits_of
+from mailwright.catalog import event_schemas
 from mailwright.model.identity import fingerprint
 from mailwright.model.schema import INTERACTION_ATTRIBUTES, PROFILE_ATTRIBUTES, Attribute, Schema
 from mailwright.model.workspace import DataSource, WorkspaceSpec
@@ -66,14 +67,17 @@ class CallReader:
         self._traits = ColumnNames(spec.data.profiles, PROFILE_ATTRIBUTES | spec.profile, "profiles")
         fields = INTERACTION_ATTRIBUTES | spec.event
         self._properties = ColumnNames(spec.data.interactions or DataSource(path="events"), fields, "events")
+        self._events = frozenset(event_schemas(spec))
         self.profile: Schema = {n: a for n, a in self._traits.attributes.items() if n != "profile_id"}
         self.fields: Schema = {n: a for n, a in fields.items() if n not in ("profile_id", "event", "at")}
 
     def read(
         self, bodies: Iterable[Any], *, now: datetime, counts: Counter[str]
-    ) -> tuple[list[Call], list[Refused]]:
-        """The calls among ``bodies`` (objects out of JSON), in order. ``counts`` gets what a person should
-        know: undeclared properties, wrong values, times in the future."""
+    ) -> tuple[list[Call], list[Refused], list[str]]:
+        """The calls among ``bodies`` (objects out of JSON), in order, those that cannot be taken, and of each
+        body why it was refused (empty: it was not). ``counts`` gets what a person should know: undeclared
+        properties, wrong values, times in the future."""
+        outcomes: list[str] = []
         taken: list[Call] = []
         refused: list[Refused] = []
         for body in bodies:
@@ -84,12 +88,13 @@ class CallReader:
                 reason = str(error)
             except RecursionError:
                 reason = "too deeply nested"
+            outcomes.append(reason)
             if reason:
                 refused.append(Refused(reason, orjson.dumps(body, default=str)))
             else:
                 taken.append(call)
         self._type(taken, counts)
-        return taken, refused
+        return taken, refused, outcomes
 
     def _one(self, body: Any, now: datetime, counts: Counter[str]) -> Call:
         if not isinstance(body, dict):
@@ -104,8 +109,11 @@ class CallReader:
         if kind == "track":
             told = body if body["type"] == "track" else {**body, "event": "page_viewed"}
             call.lines = list(lines_of(told, self._properties, counts))[:MOST_LINES]
-            if call.lines[0]["event"] is None or len(call.lines[0]["event"]) > LONGEST_ID:
+            name = call.lines[0]["event"]
+            if name is None or len(name) > LONGEST_ID:
                 raise _RefusedError("a track call without an event's name")
+            if name not in self._events:
+                counts[f"event {name!r} is not declared"] += 1
         elif kind == "identify":
             call.attributes = traits_of(body, self._traits, counts)
             call.attributes.pop("profile_id", None)

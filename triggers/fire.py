@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 import socket
+import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +25,7 @@ from send.outbox.enlist import enlist_in
 from send.policy import QuietHours
 from send.prepare import Preparer
 from triggers.begin import Batch, Beginner
-from triggers.mails import Made, MailMaker
+from triggers.mails import Made, MailMaker, Snapshot
 from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Op, Trigger
@@ -58,11 +59,13 @@ class Firing:
         beginner: Beginner,
         adapter: Adapter,
         *,
+        lock: threading.RLock,
         lease_s: float,
     ) -> None:
         self._world, self._triggers, self._people = world, triggers, people
         self._store, self._beginner, self._adapter = store, beginner, adapter
         self._mails, self._lease_s = MailMaker(world), lease_s
+        self._lock = lock
         self._preparer = Preparer(adapter, DeliveryPolicy())
         self.owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -76,21 +79,27 @@ class Firing:
 
     def fire(self, now: datetime, *, limit: int = MOST) -> int:
         """Take the runs that are due at ``now`` one step further; how many there were."""
+        with self._lock:
+            due, profiles = self._decide(now, limit)
+        if due:
+            self._render(due, profiles, now)  # takes long, and so lets events in meanwhile
+            with self._lock:
+                self._commit(due, now)
+        return len(due)
+
+    def _decide(self, now: datetime, limit: int) -> tuple[list[Due], dict[str, Snapshot]]:
+        """The claimed runs, each taken on to its next effect, and what mails are made of."""
         with self._store.db.write() as connection:
             claimed = self._store.claim(
                 connection, now=now, owner=self.owner, lease_s=self._lease_s, limit=limit
             )
             ids = sorted({run.profile_id for run in claimed})
             profiles = self._people.load(connection, self._store.standing(connection, ids), ids)
-        if not claimed:
-            return 0
-        order = sorted(claimed, key=self._rank)
-        due = [Due(run) for run in order]
+        due = [Due(run) for run in sorted(claimed, key=self._rank)]
         for one in due:
             self._advance(one, profiles[one.run.profile_id], now)
-        self._render(due, profiles, now)
-        self._commit(due, now)
-        return len(claimed)
+        wanted = {one.run.profile_id for one in due if one.effect is not None}
+        return due, {name: Snapshot.of(profiles[name]) for name in sorted(wanted)}
 
     def _rank(self, run: Run) -> tuple[int, datetime, int]:
         trigger = self._triggers.get(run.trigger)
@@ -185,7 +194,7 @@ class Firing:
 
     # ── rendering ──
 
-    def _render(self, due: Sequence[Due], profiles: Mapping[str, LiveProfile], now: datetime) -> None:
+    def _render(self, due: Sequence[Due], profiles: Mapping[str, Snapshot], now: datetime) -> None:
         by_campaign: dict[str, list[Due]] = defaultdict(list)
         for one in due:
             if one.effect is not None and one.effect.what == "mail":
@@ -201,7 +210,7 @@ class Firing:
                 one.made = mail
 
     def _alone(
-        self, campaign: str, wanted: tuple[str, str], profiles: Mapping[str, LiveProfile], now: datetime
+        self, campaign: str, wanted: tuple[str, str], profiles: Mapping[str, Snapshot], now: datetime
     ) -> Made:
         try:
             return self._mails.make(campaign, [wanted], profiles, now)[0]

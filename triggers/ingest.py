@@ -34,6 +34,8 @@ class Ingested:
     """The reason of each call that was refused; the calls are dead letters now."""
     notes: Counter[str] = field(default_factory=Counter)
     """What a person should know, such as undeclared properties, with how often."""
+    outcomes: list[str] = field(default_factory=list)
+    """Of each call in order: empty when it was taken, ``duplicate``, or why it was refused."""
 
 
 class Ingestion:
@@ -42,7 +44,6 @@ class Ingestion:
     def __init__(self, reader: CallReader, people: People, store: Store, beginner: Beginner) -> None:
         self._reader, self._people, self._store, self._beginner = reader, people, store, beginner
         self.lock = threading.RLock()
-        self._known_events = people.world.workspace.spec.events
 
     def ingest(self, bodies: Iterable[Any], *, now: datetime, source: str = "http") -> Ingested:
         """Store the calls that were not stored before, and all that follows from them.
@@ -51,7 +52,7 @@ class Ingestion:
         everything is on disk. Raises SendError when the store cannot be reached; then nothing was changed.
         """
         done = Ingested()
-        taken, refused = self._reader.read(bodies, now=now, counts=done.notes)
+        taken, refused, outcomes = self._reader.read(bodies, now=now, counts=done.notes)
         with self.lock:
             for attempt in range(_TRIES):
                 try:
@@ -64,6 +65,8 @@ class Ingestion:
                         raise
                     # Another worker has taken the same call or profile at the same moment: look again.
         done.refused = [letter.reason for letter in refused]
+        told = iter(done.outcomes)
+        done.outcomes = [reason or next(told) for reason in outcomes]
         return done
 
     def _transact(
@@ -73,21 +76,24 @@ class Ingestion:
         try:
             with self._store.db.write() as connection:
                 self._store.bury(connection, [(letter.reason, letter.body) for letter in refused], source)
-                done.accepted, done.duplicates = self._take(connection, taken, now, touched)
+                fresh = self._take(connection, taken, now, touched)
+            done.outcomes = ["" if new else "duplicate" for new in fresh]
+            done.accepted, done.duplicates = sum(fresh), len(fresh) - sum(fresh)
         except BaseException:
             self._people.forget(touched)
             raise
 
     def _take(
         self, connection: sa.Connection, taken: Sequence[Call], now: datetime, touched: list[str]
-    ) -> tuple[int, int]:
+    ) -> list[bool]:
+        """Of each call whether it is new."""
         if not taken:
-            return 0, 0
+            return []
         work = _Work(connection, self._people, self._store, self._beginner, now)
         work.prepare(taken, touched)
-        accepted = sum(work.apply(call) for call in taken)
+        fresh = [work.apply(call) for call in taken]
         work.finish()
-        return accepted, len(taken) - accepted
+        return fresh
 
 
 class _Work:

@@ -47,7 +47,14 @@ class Triggers:
         self.beginner = Beginner(triggers, self.people, self.store, self.journal, timezone=spec.timezone)
         self._ingestion = Ingestion(reader, self.people, self.store, self.beginner)
         self._firing = Firing(
-            world, triggers, self.people, self.store, self.beginner, adapter, lease_s=lease_s
+            world,
+            triggers,
+            self.people,
+            self.store,
+            self.beginner,
+            adapter,
+            lock=self._ingestion.lock,
+            lease_s=lease_s,
         )
         self._sweep = Sweep(world, triggers, self.people, self.store, self.beginner)
 
@@ -62,8 +69,7 @@ class Triggers:
     def fire(self, now: datetime) -> int:
         """Take some of the runs that are due one step further, and hand their mails to the outbox; how many
         there were. 0: nothing is due now."""
-        with self._ingestion.lock:
-            return self._firing.fire(now)
+        return self._firing.fire(now)
 
     def fire_all(self, now: datetime) -> int:
         """``fire`` until nothing is due; how many steps that took."""
@@ -76,6 +82,10 @@ class Triggers:
         """Begin what the calendar begins: schedules, dates, segments that time alone changes."""
         with self._ingestion.lock:
             return self._sweep.sweep(now)
+
+    def next_sweep(self, now: datetime) -> datetime:
+        """When the calendar is to be looked at again."""
+        return self._sweep.next_due(now) or datetime.max.replace(tzinfo=now.tzinfo)
 
     def next_due(self, now: datetime) -> datetime | None:
         """When there is next something to do without an event; None: never."""
@@ -140,11 +150,12 @@ def open_triggers(
     secret: bytes | None = None,
     only: Collection[str] | None = None,
     journal: Journal | None = None,
+    world: World | None = None,
     lease_s: float = LEASE_S,
 ) -> Triggers:
-    """The workspace's triggers (those named by ``only``), with its audience and model read and all campaigns
-    compiled, so that every mistake in a file is found now. Raises what these stages raise; UsageError for a
-    trigger that there is not."""
+    """The workspace's triggers (those named by ``only``), with its audience and model read (unless ``world``
+    is what was read of it before) and all campaigns compiled, so that every mistake in a file is found now.
+    Raises what these stages raise; UsageError for a trigger that there is not."""
     triggers = compile_triggers(workspace)
     if only is not None:
         for name in only:
@@ -152,7 +163,7 @@ def open_triggers(
                 fix = did_you_mean(name, triggers) or "add a file to triggers/"
                 raise UsageError(f"there is no enabled trigger {name!r}", fix=fix)
         triggers = {name: triggers[name] for name in triggers if name in only}
-    world = read_world(workspace, now=now, secret=secret)
+    world = world or read_world(workspace, now=now, secret=secret)
     for trigger in triggers.values():
         for campaign in trigger.spec.campaigns:
             world.campaign(campaign, now)

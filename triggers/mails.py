@@ -40,6 +40,18 @@ class Made:
     detail: str = ""
 
 
+@dataclass(frozen=True)
+class Snapshot:
+    """What a mail is made of, as it was when the mail was decided on."""
+
+    attributes: Mapping[str, Any]
+    rows: Sequence[Mapping[str, Any]]
+
+    @classmethod
+    def of(cls, profile: LiveProfile) -> Snapshot:
+        return cls(dict(profile.attributes), list(profile.rows))
+
+
 class MailMaker:
     """Makes mails of live profiles. What others did since the world was read counts with its next reading:
     it moves cohorts and popularity, no more."""
@@ -52,7 +64,7 @@ class MailMaker:
         self,
         campaign: str,
         wanted: Sequence[tuple[str, str]],
-        profiles: Mapping[str, LiveProfile],
+        profiles: Mapping[str, Snapshot],
         now: datetime,
     ) -> list[Made]:
         """A mail of ``campaign`` for each (profile, occasion), in order."""
@@ -73,7 +85,7 @@ class MailMaker:
         return made
 
     def _frame(
-        self, campaign: str, ids: list[str], profiles: Mapping[str, LiveProfile], now: datetime
+        self, campaign: str, ids: list[str], profiles: Mapping[str, Snapshot], now: datetime
     ) -> tuple[pa.Table, pa.Table]:
         """The rows of these profiles as a whole run would have them, and their interactions."""
         world = self._world

@@ -17,6 +17,7 @@ from mailwright.workspace import Workspace
 from send import open_adapter, open_outbox
 from triggers.live import Triggers, open_triggers
 from triggers.runs import Decision, Journal
+from triggers.world import World
 
 HORIZON = timedelta(days=60)
 """How long after the last event waits are still seen to their end."""
@@ -63,12 +64,13 @@ def simulate(
     *,
     triggers: Collection[str] | None = None,
     until: datetime | None = None,
+    world: World | None = None,
 ) -> Simulation:
     """Replay Segment calls, oldest first, as if each came at its own time; nothing leaves this process.
 
     ``triggers`` names those that take part (None: all enabled ones); ``until`` is when the clock stops (None:
-    when nothing waits any more, at most ``HORIZON`` after the last event). Raises UsageError for an unknown
-    trigger.
+    when nothing waits any more, at most ``HORIZON`` after the last event); ``world`` what was
+    read of the workspace before. Raises UsageError for an unknown trigger.
     """
     ordered = _in_order(calls)
     first = ordered[0][0] if ordered else (workspace.spec.clock or datetime.now(UTC))
@@ -82,7 +84,13 @@ def simulate(
         try:
             adapter = open_adapter(EspSpec(adapter="memory"), {}, root=Path(folder))
             live = open_triggers(
-                workspace, outbox=outbox, adapter=adapter, now=start, only=triggers, journal=journal
+                workspace,
+                outbox=outbox,
+                adapter=adapter,
+                now=start,
+                only=triggers,
+                journal=journal,
+                world=world,
             )
             done = Simulation(journal.kept or [])
             _replay(live, clock, ordered, until, done)

@@ -1,0 +1,179 @@
+"""Events over HTTP and WebSocket: acknowledged means stored, and every bad request has its answer."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import threading
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.testclient import TestClient
+
+from tests.triggers.conftest import NOW, track
+from triggers.http import EventSettings, event_app
+from triggers.ingest import Ingested
+from triggers.openapi import OPENAPI
+from triggers.worker import Worker
+
+KEY = {"X-Write-Key": "key-1"}
+SETTINGS = EventSettings(frozenset({"key-1", "key-2"}), {"shop": b"secret"})
+
+
+@pytest.fixture
+def live(opened, sqlite_url):
+    return opened(sqlite_url, only=["welcome", "cart-abandoned"])
+
+
+@pytest.fixture
+def worker(live):
+    with Worker(live, clock=lambda: NOW) as running:
+        yield running
+
+
+@pytest.fixture
+def client(worker):
+    with TestClient(event_app(worker, SETTINGS), raise_server_exceptions=False) as found:
+        yield found
+
+
+def until(condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_tracked_event_becomes_a_mail(client, worker):
+    body = {k: v for k, v in track("p1", "signed_up", 0).items() if k != "type"}
+    answer = client.post("/v1/track", json=body, headers=KEY)
+    assert (answer.status_code, answer.json()["accepted"]) == (200, 1)
+    until(lambda: worker.live.adapter.sent)
+    (mime,) = worker.live.adapter.sent.values()
+    assert b"Person 1, good that you are here." in mime
+    assert client.post("/v1/track", json=body, headers=KEY).json()["duplicates"] == 1
+    text = client.get("/metrics").text
+    assert 'mailwright_events_total{outcome="accepted"} 1.0' in text
+    assert 'what="sent"' in text
+    assert "p1" not in text
+
+
+def test_the_write_key_comes_as_segments_libraries_send_it(client):
+    basic = {"Authorization": "Basic " + base64.b64encode(b"key-2:").decode()}
+    call = track("p0", "page_viewed", 0)
+    assert client.post("/v1/batch", json={"batch": [call]}, headers=basic).status_code == 200
+    assert client.post("/v1/batch", json={"batch": [call], "writeKey": "key-1"}).status_code == 200
+    for wrong in (
+        {},
+        {"X-Write-Key": "no"},
+        {"Authorization": "Basic ??"},
+        {"Authorization": "Bearer key-1"},
+    ):
+        assert client.post("/v1/batch", json={"batch": [call]}, headers=wrong).status_code == 401
+
+
+def test_what_of_a_batch_cannot_be_taken_is_told_by_its_place(client):
+    batch = [track("p0", "page_viewed", 0), {"type": "track"}, track("p0", "page_viewed", 0)]
+    answer = client.post("/v1/batch", json={"batch": batch}, headers=KEY).json()
+    assert (answer["accepted"], answer["duplicates"]) == (1, 1)
+    assert answer["refused"] == [{"index": 1, "reason": "nobody: neither userId nor anonymousId"}]
+
+
+@pytest.mark.parametrize(
+    ("content", "status"),
+    [(b"{", 400), (b"", 400), (b"12", 400), (b"[" * 100_000, 400), (b"x" * 10_000_000, 413), (b"\xff", 400)],
+)
+def test_a_body_that_is_none_has_its_answer(client, content, status):
+    assert client.post("/v1/batch", content=content, headers=KEY).status_code == status
+    assert client.post("/v1/track", content=content, headers=KEY).status_code == status
+
+
+def test_a_webhook_must_be_signed_by_its_source(client):
+    content = json.dumps(track("p0", "page_viewed", 0)).encode()
+    good = hmac.new(b"secret", content, hashlib.sha256).hexdigest()
+
+    def send(source, sign):
+        url, headers = f"/v1/webhooks/{source}", {"X-Signature": sign}
+        return client.post(url, content=content, headers=headers).status_code
+
+    assert send("shop", good) == 200
+    assert [send("shop", "0" * 64), send("shop", b"\xe9"), send("other", good)] == [401] * 3
+
+
+def test_each_message_of_a_websocket_is_answered_when_it_is_stored(client):
+    with client.websocket_connect("/v1/stream", headers=KEY) as socket:
+        socket.send_text(json.dumps([track("p0", "page_viewed", 0)]))
+        assert json.loads(socket.receive_text())["accepted"] == 1
+        socket.send_text("{")
+        assert json.loads(socket.receive_text())["success"] is False
+        socket.send_text(json.dumps(track("p0", "page_viewed", 1)))
+        assert json.loads(socket.receive_text())["accepted"] == 1
+
+
+def test_when_too_much_waits_the_answer_is_to_come_again(live, monkeypatch):
+    gate = threading.Event()
+
+    def slow(calls, **_):
+        gate.wait(20)
+        return Ingested(accepted=len(calls), outcomes=[""] * len(calls))
+
+    monkeypatch.setattr(live, "ingest", slow)
+    with Worker(live, clock=lambda: NOW, most_queued=10) as worker:
+        waiting = [worker.submit([{}] * 10)]
+        with TestClient(event_app(worker, SETTINGS)) as client:
+            answer = client.post("/v1/batch", json={"batch": [{}]}, headers=KEY)
+            assert (answer.status_code, answer.headers["retry-after"]) == (429, "1")
+            gate.set()
+            assert waiting[0].result(20).accepted == 10
+            until(lambda: not worker.queued)
+            assert client.post("/v1/batch", json={"batch": [{}]}, headers=KEY).status_code == 200
+
+
+def test_stopping_stores_what_was_taken(live):
+    worker = Worker(live, clock=lambda: NOW).start()
+    futures = [worker.submit([track(f"p{n}", "page_viewed", 0)]) for n in range(20)]
+    worker.stop()
+    assert all(future.result(0).accepted == 1 for future in futures)
+    assert not worker.alive
+
+
+def test_readiness_says_when_the_worker_does_not_run(live):
+    worker = Worker(live, clock=lambda: NOW)
+    with TestClient(event_app(worker, SETTINGS)) as client:
+        assert client.get("/readyz").status_code == 503
+        worker.start()
+        assert client.get("/readyz").json()["status"] == "ok"
+        worker.stop()
+        assert client.get("/readyz").status_code == 503
+        assert client.get("/healthz").status_code == 200
+
+
+_json = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+_call = st.dictionaries(
+    st.sampled_from(list(OPENAPI["paths"]["/v1/track"]["post"]["requestBody"]["content"]["application/json"]
+                         ["schema"]["properties"])),
+    _json | st.sampled_from(["track", "identify", "alias", "p0", "page_viewed", "2026-11-20T07:00:00Z"]),
+)  # fmt: skip
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.sampled_from(sorted(OPENAPI["paths"])),
+    _json | _call | st.fixed_dictionaries({"batch": st.lists(_call)}),
+)
+def test_no_body_makes_the_server_fail(client, path, body):
+    content = json.dumps(body).encode()
+    sign = hmac.new(b"secret", content, hashlib.sha256).hexdigest()
+    if "get" in OPENAPI["paths"][path]:
+        return
+    url = path.replace("{source}", "shop")
+    answer = client.post(url, content=content, headers={**KEY, "X-Signature": sign})
+    assert answer.status_code in (200, 400, 413)

@@ -1,0 +1,66 @@
+"""What Prometheus reads, collected when it asks. No label names a profile."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from triggers.worker import Worker
+
+_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+
+
+class _Of(Collector):
+    def __init__(self, worker: Worker) -> None:
+        self._worker = worker
+
+    def collect(self) -> Iterable[Metric]:
+        worker = self._worker
+        events = CounterMetricFamily("mailwright_events", "Calls, by what became of them", labels=["outcome"])
+        for outcome in ("accepted", "duplicates", "refused", "busy"):
+            events.add_metric([outcome], worker.counts[outcome])
+        yield events
+        yield from self._decisions()
+        yield CounterMetricFamily("mailwright_mails_sent", "Accepted by the ESP", value=worker.counts["sent"])
+        yield CounterMetricFamily(
+            "mailwright_failures", "Errors of worker threads", value=worker.counts["failures"]
+        )
+        yield GaugeMetricFamily("mailwright_queue_depth", "Calls not yet stored", value=worker.queued)
+        yield GaugeMetricFamily(
+            "mailwright_runs_waiting", "Runs under way", value=worker.live.store.count_waiting()
+        )
+        due, now = worker.live.store.next_due(), worker.clock()
+        late = (now - due).total_seconds() if due is not None else 0.0
+        yield GaugeMetricFamily(
+            "mailwright_due_lag_seconds", "How long the oldest due run has been due", value=max(late, 0.0)
+        )
+        yield _histogram("mailwright_commit_seconds", "One commit of events", list(worker.commit_seconds))
+        yield _histogram("mailwright_send_seconds", "From due to accepted", list(worker.send_seconds))
+
+    def _decisions(self) -> Iterator[Metric]:
+        found = CounterMetricFamily(
+            "mailwright_trigger_decisions", "What triggers decided", labels=["trigger", "what", "reason"]
+        )
+        for labels, count in sorted(self._worker.live.journal.counts.copy().items()):
+            found.add_metric(list(labels), count)
+        yield found
+
+
+def _histogram(name: str, text: str, seconds: list[float]) -> Metric:
+    ordered = sorted(seconds)
+    buckets = [(str(limit), float(bisect_left(ordered, limit))) for limit in _BUCKETS]
+    metric = HistogramMetricFamily(name, text)
+    metric.add_metric([], [*buckets, ("+Inf", float(len(ordered)))], sum(ordered))
+    return metric
+
+
+def exposition(worker: Worker) -> tuple[bytes, str]:
+    """The text of ``/metrics``, and its content type."""
+    registry = CollectorRegistry()
+    registry.register(_Of(worker))
+    return generate_latest(registry), CONTENT_TYPE_LATEST

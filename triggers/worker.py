@@ -1,0 +1,237 @@
+"""The running process: commits events in groups, takes due runs on, sends; and stops without losing any."""
+
+from __future__ import annotations
+
+import json
+import logging
+import queue
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from mailwright.errors import MailwrightError, SendError
+from send import DeliveryPolicy
+from triggers.ingest import Ingested
+from triggers.live import Triggers
+
+log = logging.getLogger("mailwright.triggers")
+
+GROUP_S = 0.005
+"""How long the first request of a group waits for others: one commit costs about 3 ms, whatever is in it."""
+MOST_TOGETHER = 2_000
+"""Calls of one commit."""
+MOST_QUEUED = 20_000
+"""Calls that wait to be committed; whoever comes then is told to come again (429)."""
+IDLE_S = 0.25
+
+
+class BusyError(SendError):
+    """More calls wait than fit; nothing of this one was taken."""
+
+
+@dataclass
+class _Request:
+    calls: Sequence[Any]
+    source: str
+    future: Future[Ingested]
+
+
+class Worker:
+    """Runs ``Triggers`` in three threads; ``submit`` is what HTTP, WebSocket and files hand calls to."""
+
+    def __init__(
+        self,
+        live: Triggers,
+        *,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        policy: DeliveryPolicy | None = None,
+        most_queued: int = MOST_QUEUED,
+    ) -> None:
+        self.live, self.clock, self._policy = live, clock, policy or DeliveryPolicy()
+        self._queue: queue.Queue[_Request] = queue.Queue()
+        self._most, self.queued = most_queued, 0
+        self._count_lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._due, self._mail = threading.Event(), threading.Event()
+        self.counts: Counter[str] = Counter()
+        """accepted, duplicates, refused, busy, failures, fired, sent."""
+        self.commit_seconds: deque[float] = deque(maxlen=10_000)
+        self.send_seconds: deque[float] = deque(maxlen=10_000)
+        """Of the last commits, and of the last mails from due to accepted."""
+        self._fired_at: deque[float] = deque(maxlen=10_000)
+        self.beat = time.monotonic()
+        self._threads = [
+            threading.Thread(target=target, name=f"mailwright-{target.__name__.strip('_')}", daemon=True)
+            for target in (self._commit, self._fire, self._send)
+        ]
+
+    # ── life ──
+
+    def start(self) -> Worker:
+        for thread in self._threads:
+            thread.start()
+        _say("started", triggers=len(self.live.triggers), waiting=self.live.store.count_waiting())
+        return self
+
+    def stop(self, timeout_s: float = 30.0) -> None:
+        """Take nothing new, commit what was taken, finish the mails under way. Even without waiting for it
+        nothing acknowledged is lost."""
+        self._stopping.set()
+        self._due.set()
+        self._mail.set()
+        for thread in self._threads:
+            thread.join(timeout_s)
+        _say("stopped", **self.counts)
+
+    def __enter__(self) -> Worker:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @property
+    def alive(self) -> bool:
+        """Whether all threads run and the due runs were looked at within the last half minute."""
+        return all(t.is_alive() for t in self._threads) and time.monotonic() - self.beat < 30
+
+    # ── events ──
+
+    def submit(self, calls: Sequence[Any], source: str = "http") -> Future[Ingested]:
+        """Queue calls for the next commit; the future is done when they are stored. Raises BusyError."""
+        with self._count_lock:
+            if self._stopping.is_set() or self.queued + len(calls) > self._most:
+                self.counts["busy"] += len(calls)
+                raise BusyError("more events wait than can be taken", fix="send them again in a second")
+            self.queued += len(calls)
+        request = _Request(calls, source, Future())
+        self._queue.put(request)
+        return request.future
+
+    def _commit(self) -> None:
+        while not (self._stopping.is_set() and self._queue.empty()):
+            group = self._group()
+            if not group:
+                continue
+            started = time.monotonic()
+            try:
+                self._commit_group(group)
+            finally:
+                with self._count_lock:
+                    self.queued -= sum(len(request.calls) for request in group)
+            self.commit_seconds.append(time.monotonic() - started)
+            self._due.set()
+
+    def _group(self) -> list[_Request]:
+        """The requests of the next commit: the first that comes, and what comes within ``GROUP_S`` of it."""
+        try:
+            group = [self._queue.get(timeout=IDLE_S)]
+        except queue.Empty:
+            return []
+        size, until = len(group[0].calls), time.monotonic() + GROUP_S
+        while size < MOST_TOGETHER:
+            try:
+                request = self._queue.get(timeout=max(0.0, until - time.monotonic()))
+            except queue.Empty:
+                break
+            group.append(request)
+            size += len(request.calls)
+        return group
+
+    def _commit_group(self, group: list[_Request]) -> None:
+        if len({request.source for request in group}) == 1:
+            try:
+                bodies = [call for request in group for call in request.calls]
+                found = self.live.ingest(bodies, now=self.clock(), source=group[0].source)
+            except Exception as error:
+                # One request must not fail the others: each on its own, and whoever is to blame is told.
+                _say("group failed", error=type(error).__name__)
+            else:
+                self._answer(group, found)
+                return
+        for request in group:
+            try:
+                self._answer(
+                    [request], self.live.ingest(request.calls, now=self.clock(), source=request.source)
+                )
+            except Exception as error:
+                self.counts["failures"] += 1
+                _say("request failed", error=type(error).__name__)
+                request.future.set_exception(error)
+
+    def _answer(self, group: list[_Request], found: Ingested) -> None:
+        """Give each request of a group its own numbers, by position."""
+        self._count(found)
+        place = 0
+        for request in group:
+            outcomes = found.outcomes[place : place + len(request.calls)]
+            place += len(request.calls)
+            accepted, duplicates = outcomes.count(""), outcomes.count("duplicate")
+            refused = [outcome for outcome in outcomes if outcome not in ("", "duplicate")]
+            request.future.set_result(
+                Ingested(accepted, duplicates, refused, found.notes, outcomes=list(outcomes))
+            )
+
+    def _count(self, found: Ingested) -> None:
+        self.counts["accepted"] += found.accepted
+        self.counts["duplicates"] += found.duplicates
+        self.counts["refused"] += len(found.refused)
+
+    # ── runs and mails ──
+
+    def _fire(self) -> None:
+        swept = next_sweep = self.clock()
+        while not self._stopping.is_set():
+            self.beat = time.monotonic()
+            self._due.clear()
+            now = self.clock()
+            try:
+                if now >= next_sweep or swept == now:
+                    self.live.sweep(now)
+                    next_sweep = self.live.next_sweep(now)
+                fired = self.live.fire(now)
+            except Exception as error:
+                self.counts["failures"] += 1
+                _say("firing failed", error=type(error).__name__, told=_safe_words(error))
+                self._stopping.wait(1.0)
+                continue
+            if fired:
+                self.counts["fired"] += fired
+                self._fired_at.append(self.beat)
+                self._mail.set()
+                continue
+            self._due.wait(IDLE_S)
+
+    def _send(self) -> None:
+        while not self._stopping.is_set():
+            self._mail.wait(2.0)
+            self._mail.clear()
+            self._deliver()
+        self._deliver()
+
+    def _deliver(self) -> None:
+        started = time.monotonic()
+        try:
+            report = self.live.deliver(self._policy)
+            self.counts["sent"] += report.sent
+            done = time.monotonic()
+            while report.sent and self._fired_at and self._fired_at[0] < started:
+                self.send_seconds.append(done - self._fired_at.popleft())
+        except Exception as error:
+            self.counts["failures"] += 1
+            _say("delivery failed", error=type(error).__name__, told=_safe_words(error))
+            self._stopping.wait(1.0)
+
+
+def _safe_words(error: Exception) -> str:
+    """Errors of our own name no person; others may."""
+    return error.what if isinstance(error, MailwrightError) else ""
+
+
+def _say(what: str, **values: Any) -> None:
+    """A line of JSON without anything about anybody."""
+    log.info(json.dumps({"what": what, **values}, default=str))
