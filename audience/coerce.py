@@ -134,6 +134,6 @@ def _objects(values: list[dict[str, Any] | None], attribute: Attribute) -> Typed
     for i, value in enumerate(values):
         for name in sorted((value or {}).keys() - attribute.fields.keys())[:1]:
             wrong.setdefault(i, f"it has an unknown member {name!r}")
-    mask = pa.array([value is None for value in values])
+    mask = pa.array([value is None for value in values], pa.bool_())
     built = pa.StructArray.from_arrays([t.values for t in typed.values()], names=list(typed), mask=mask)
     return Typed(built, wrong)

@@ -110,11 +110,12 @@ _FROM_TEXT = {
     "WHEN '0' THEN false WHEN 'yes' THEN true WHEN 'no' THEN false END",
     "date": rf"CASE WHEN regexp_full_match({{t}}, '{_DATE}') THEN TRY_CAST({{t}} AS DATE) END",
     "timestamp": rf"CASE WHEN regexp_full_match({{t}}, '{_DATE}({_TIME}({_ZONE})?)?') "
-    "THEN TRY_CAST({t} AS TIMESTAMPTZ) END",
+    "AND NOT starts_with({t}, '9999-12-3') THEN TRY_CAST({t} AS TIMESTAMPTZ) END",
 }
 _INSTANT = "TRY_CAST({x} AS TIMESTAMPTZ)"
+# A day within what a calendar can hold, so that the instant has a date in every time zone.
 _IN_TIME = (
-    f"CASE WHEN {_INSTANT} BETWEEN TIMESTAMPTZ '0001-01-01' AND TIMESTAMPTZ '9999-12-31' THEN {_INSTANT} END"
+    f"CASE WHEN {_INSTANT} BETWEEN TIMESTAMPTZ '0001-01-02' AND TIMESTAMPTZ '9999-12-30' THEN {_INSTANT} END"
 )
 _FROM_TYPED = (
     (

@@ -151,6 +151,7 @@ SCALARS = [
     ("joined", "2026-11-20 09:00", "2026-11-20 09:00:00+00:00"),
     ("joined", "2026-11-20", "2026-11-20 00:00:00+00:00"),
     ("joined", "yesterday", "not a time (2026-11-20T09:00:00Z)"),
+    ("joined", "9999-12-31T23:59:59Z", "not a time (2026-11-20T09:00:00Z)"),
     ("joined", "infinity", "not a time (2026-11-20T09:00:00Z)"),
     ("tier", "gold", "gold"),
     ("tier", "Gold", "not one of gold, silver"),

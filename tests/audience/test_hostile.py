@@ -62,7 +62,7 @@ def read(kind: str, data: bytes) -> None:
     assert audience.profiles.num_rows == report.kept
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(["jsonl", "segment", "parquet"]), st.binary(max_size=60))
 @example("parquet", b"PAR1" + b"\x00" * 8 + b"PAR1")
 @example("jsonl", b'{"profile_id": "a", "profile_id": "b"}\n')
@@ -72,7 +72,7 @@ def test_any_bytes(kind, data):
     read(kind, data)
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.text(st.sampled_from('ab,"\r\n;[]{}1é\x00\ufeff '), max_size=40), st.booleans())
 @example('profile_id,points\n"a', True)
 def test_any_table(text, with_header):
@@ -80,7 +80,9 @@ def test_any_table(text, with_header):
     read("csv", (head + text).encode())
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.sampled_from(["jsonl", "segment"]), objects)
+@example("jsonl", [{"profile_id": "a", "tags": []}])
+@example("jsonl", [{"profile_id": "a", "tags": [{}]}, {"profile_id": "b", "tags": [None]}])
 def test_any_objects(kind, found):
     read(kind, "".join(json.dumps(one) + "\n" for one in found).encode())
