@@ -30,7 +30,8 @@ demo: install ## Run the newsletter of the example shop, from its data to a stan
 	@rm -rf examples/shop/out
 	@$(BIN)/mailwright run newsletter --workspace examples/shop --stub-esp \
 		--occasion "demo-$$(date -u +%Y%m%dT%H%M%S)" --samples examples/shop/out
-	@echo "Or simply: make preview"
+	@$(BIN)/mailwright results newsletter --workspace examples/shop --rehearsal --simulate
+	@echo "Next: make preview"
 
 preview: install ## Look at the example shop's mails in the browser
 	@test -f examples/shop/data/profiles.csv || $(BIN)/python examples/shop/generate.py

@@ -65,7 +65,10 @@ class Archive:
             part.mkdir()
             if not _copy_mails(spool, part / "mails.parquet", known):
                 return None
-            columns = [name for name in row_columns(plan.compiled) if name in plan.recipients.column_names]
+            wanted = set(row_columns(plan.compiled))
+            columns = [
+                name for name in plan.recipients.column_names if name in wanted or name.startswith("segment:")
+            ]
             pq.write_table(plan.recipients.select(columns), part / "rows.parquet", compression="zstd")
             pq.write_table(plan.source.audience.items, part / "items.parquet", compression="zstd")
             _zip_sources(plan.request.workspace, part / "sources.zip")
@@ -122,6 +125,11 @@ class Archive:
         """Remove all but the last ``runs`` runs."""
         for run in self._runs()[:-runs]:
             shutil.rmtree(run)
+
+    def runs(self) -> Iterator[tuple[Path, dict[str, Any]]]:
+        """Each run and its facts, in the order in which they were sent."""
+        for run in self._runs():
+            yield run, orjson.loads((run / "run.json").read_bytes())
 
     def _runs(self) -> list[Path]:
         return sorted(path.parent for path in self.folder.glob("[0-9]*/run.json"))

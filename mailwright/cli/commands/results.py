@@ -1,0 +1,86 @@
+"""``mailwright results``: what came of a campaign."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mailwright.cli.console import (
+    CampaignArgument,
+    JsonOption,
+    NowOption,
+    Session,
+    WorkspaceOption,
+    clock,
+)
+from mailwright.results import campaign_results
+from mailwright.workspace import open_workspace
+from measure import export_results
+from measure.export import as_json
+
+SHOWN = ("segment", "source")
+"""Dimensions of the table; --json and --out have them all."""
+
+FIGURES = ("sent", "delivered", "opened", "clicked", "converted")
+
+
+def register(app: typer.Typer) -> None:
+    app.command("results")(results)
+
+
+def results(
+    campaign: CampaignArgument,
+    occasion: Annotated[str | None, typer.Option("--occasion", help="Only this occasion.")] = None,
+    rehearsal: Annotated[bool, typer.Option("--rehearsal", help="Of what --stub-esp took.")] = False,
+    simulate: Annotated[
+        bool, typer.Option("--simulate", help="Make up opens, clicks and orders, and say so.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Write Parquet, CSV and JSON there.")
+    ] = None,
+    workspace: WorkspaceOption = Path(),
+    now: NowOption = None,
+    json: JsonOption = False,
+) -> None:
+    """What was delivered, opened, clicked and bought, per segment, block, source, link and arm."""
+    with Session(json) as session:
+        space = open_workspace(workspace)
+        with session.stages("measure"):
+            found = campaign_results(
+                space,
+                campaign,
+                now=clock(now, space.spec),
+                occasion=occasion,
+                rehearsal=rehearsal,
+                simulate=simulate,
+            )
+        data = as_json(found)
+        if out is not None:
+            data["files"] = [str(path) for path in export_results(found, out)]
+        session.finish(data, lambda console: _show(console, data))
+
+
+def _show(console: Console, data: dict[str, Any]) -> None:
+    title = f"Results of {data['campaign']}" + (" (SIMULATED)" if data["simulated"] else "")
+    table = Table("", *FIGURES, "revenue", title=title, title_justify="left")
+    _row(table, "everyone", data["totals"])
+    for dimension in SHOWN:
+        table.add_section()
+        for row in data["breakdown"].get(dimension, ()):
+            _row(table, row["value"].replace("_", " "), row)
+    console.print(table)
+    for verdict in data["experiments"]:
+        console.print(f"experiment {verdict['name']}: {verdict['verdict']['text']}", markup=False)
+    for note in data["notes"]:
+        console.print(f"note: {note}", markup=False)
+
+
+def _row(table: Table, name: str, row: dict[str, Any]) -> None:
+    counts = (f"{row[figure]:,}" if row[figure] is not None else "–" for figure in FIGURES)
+    revenue = "–" if row["revenue"] is None else f"{row['revenue']:,.0f}"
+    table.add_row(escape(name), *counts, revenue)
