@@ -120,7 +120,7 @@ def serve(
     bound = _bind(settings)
     actual = _with_port(settings, bound.getsockname()[1])
     app = create_app(workspace_root, settings=actual)
-    app.state.desk.workspace()  # a workspace that cannot be read is said here, not in the browser
+    app.state.desk.glance()  # a workspace that cannot be opened is said here, not in the browser
     config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     if ready is not None:
         ready(actual.address)
@@ -168,7 +168,7 @@ def _lifespan(desk: Desk, live: Live) -> Callable[[Starlette], contextlib.Abstra
 
 def _workspace_name(desk: Desk) -> str:
     try:
-        return desk.workspace().spec.name
+        return desk.glance().spec.name
     except MailwrightError:
         return desk.root.name
 

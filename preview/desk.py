@@ -28,7 +28,7 @@ from mailwright.engine import (
 )
 from mailwright.errors import MailwrightError
 from mailwright.progress import Stages
-from mailwright.workspace import Workspace
+from mailwright.workspace import Workspace, open_workspace
 from preview.ground import Ground, read_ground, request_for, reread_campaigns, reread_segments
 from preview.settings import PreviewSettings
 from preview.sketch import library_names, sketch_plan
@@ -110,6 +110,17 @@ class Desk:
 
     def workspace(self) -> Workspace:
         return self.ground().workspace
+
+    def glance(self) -> Workspace:
+        """The workspace's YAML at once, whatever is being computed; its data may not have been read yet."""
+        if self._ground is None:
+            return open_workspace(self.root)
+        if not self._changed & {Kind.CONFIG, Kind.DATA} and self._lock.acquire(blocking=False):
+            try:
+                return self.ground().workspace
+            finally:
+                self._lock.release()
+        return self._ground.workspace
 
     @property
     def ground_error(self) -> MailwrightError | None:

@@ -13,6 +13,7 @@ from preview.census import Census, Share, shares
 from preview.desk import View, Work
 from preview.findings import shown_findings
 from preview.fullpass import Pass
+from preview.ground import clock_of
 from preview.mail import make_mail
 from preview.person import name_of, shown_values
 from preview.sheet import contact_sheet
@@ -21,8 +22,8 @@ from preview.views.context import campaign_of, census_of, desk_of, paper_of, pas
 
 def index(request: Request) -> Response:
     """All campaigns of the workspace."""
-    ground = desk_of(request).ground()
-    workspace = ground.workspace
+    desk = desk_of(request)
+    workspace = desk.glance()
     triggers = list(workspace.trigger_files.values())
     campaigns = [
         {
@@ -33,7 +34,11 @@ def index(request: Request) -> Response:
         for name, file in workspace.campaign_files.items()
     ]
     return paper_of(request).page(
-        request, "campaigns.html", campaigns=campaigns, now=ground.now, active="campaigns"
+        request,
+        "campaigns.html",
+        campaigns=campaigns,
+        now=clock_of(workspace, desk.settings),
+        active="campaigns",
     )
 
 

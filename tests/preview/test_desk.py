@@ -1,0 +1,100 @@
+"""The desk keeps plans current, does again only what a change asks for, and never keeps a page waiting."""
+
+import shutil
+import threading
+
+import pytest
+
+from mailwright.errors import MailwrightError
+from preview.desk import Desk
+from preview.settings import PreviewSettings
+from preview.watched import Kind, kind_of
+
+
+@pytest.fixture
+def desk(shop, tmp_path):
+    made = Desk(shutil.copytree(shop, tmp_path / "shop"), PreviewSettings(workers=1))
+    yield made
+    made.close()
+
+
+def test_nobody_waits_for_a_glance(desk):
+    entered, leave = threading.Event(), threading.Event()
+
+    def busy():
+        with desk._lock:
+            entered.set()
+            leave.wait(30)
+
+    desk.ground()
+    thread = threading.Thread(target=busy)
+    thread.start()
+    entered.wait(10)
+    try:
+        assert desk.glance().spec.name == "Fjord & Field"
+    finally:
+        leave.set()
+        thread.join()
+
+
+def test_a_saved_block_changes_the_mails_and_nothing_else(desk):
+    before = desk.view("newsletter")
+    block = desk.root / "blocks" / "hero" / "cabin.mjml"
+    block.write_text(block.read_text().replace("</mj-text>", "!</mj-text>", 1))
+    desk.changed([Kind.LIBRARY])
+    after = desk.view("newsletter")
+    assert after.plan.compiled.fingerprint != before.plan.compiled.fingerprint
+    assert after.plan.everyone is before.plan.everyone
+    assert after.ground is before.ground
+
+
+def test_a_saved_campaign_keeps_the_audience_that_was_read(desk):
+    before = desk.view("newsletter")
+    file = desk.root / "campaigns" / "newsletter.yaml"
+    file.write_text(file.read_text().replace("NOT segment('lapsed')", "segment('gold_club')"))
+    desk.changed([Kind.CAMPAIGN])
+    after = desk.view("newsletter")
+    assert 0 < after.plan.recipients.num_rows < before.plan.recipients.num_rows
+    assert after.plan.source is before.plan.source
+    assert after.plan.model is before.plan.model
+
+
+def test_what_does_not_work_stays_beside_the_last_that_did(desk):
+    before = desk.view("newsletter")
+    file = desk.root / "campaigns" / "newsletter.yaml"
+    good = file.read_text()
+    file.write_text(good.replace("template: newsletter", "template: newsleter"))
+    desk.changed([Kind.CAMPAIGN])
+    broken = desk.view("newsletter")
+    assert "newsleter" in str(broken.error)
+    assert broken.plan is before.plan
+    file.write_text(good)
+    desk.changed([Kind.CAMPAIGN])
+    assert desk.view("newsletter").error is None
+
+
+def test_a_campaign_that_never_worked_is_its_error(desk):
+    (desk.root / "campaigns" / "bad.yaml").write_text("template: nowhere\nsubject: Hi\n")
+    with pytest.raises(MailwrightError, match="nowhere"):
+        desk.view("bad")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("blocks/hero/a.mjml", Kind.LIBRARY),
+        ("strings/no.yaml", Kind.LIBRARY),
+        ("templates/x/sample.rich.json", Kind.LIBRARY),
+        ("campaigns/a.yaml", Kind.CAMPAIGN),
+        ("segments.yaml", Kind.SEGMENTS),
+        ("mailwright.yaml", Kind.CONFIG),
+        ("data/profiles.csv", Kind.DATA),
+        ("blocks/hero/a.mjml~", None),
+        ("blocks/hero/.a.mjml.swp", None),
+        ("blocks/hero/a.new", None),
+        (".mailwright/outbox.db", None),
+        ("out/x.html", None),
+    ],
+)
+def test_what_a_file_is(tmp_path, path, kind):
+    assert kind_of(tmp_path / path, tmp_path, tmp_path / "elsewhere") is kind
