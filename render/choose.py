@@ -18,8 +18,6 @@ from render.program import variant_id
 from rules import evaluate_rules
 
 Mask = npt.NDArray[np.bool_]
-MAX_CANDIDATES = 62
-"""Blocks of one slot: their eligibility travels as bits of an integer."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import Any
 
 from jinja2 import TemplateSyntaxError, nodes
 
-from mailwright.errors import Location, RenderError, TemplateError
+from mailwright.errors import Location, TemplateError
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.identity import fingerprint
 from mailwright.model.schema import PROFILE_ATTRIBUTES
@@ -27,13 +27,15 @@ from render.known import known_when_holds
 from render.library import Block, Library
 from render.missing import find_gaps
 from render.names import certain_names, item_fields, visible_names
-from render.placing import Placed, place
+from render.placing import place
 from render.plaintext import plain_stream
 from render.pymodule import Module
 from render.restoring import OPEN, SHUT, Restored, check, check_balance, expression, restore, stream
 from render.source import Segment, Source, cut
 from rules import RuleCatalog, compile_rule
 
+MAX_CANDIDATES = 62
+"""Blocks of one slot: their eligibility travels as bits of an integer."""
 FORMAT = 1
 """Counted up when the same sources would compile to something else."""
 _TOOLS = ("mjml-python", "premailer", "css-inline", "lxml", "jinja2")
@@ -94,9 +96,8 @@ def compile_campaign(
     check(found, placed, segments)
     html = restore(found, segments, "html")
     text = restore(plain_stream(inlined, placed), segments, "text")
-    check_balance(
-        html, segments, {block.name: slot.tag for slot in assembly.slots.values() for block in slot.blocks}
-    )
+    tags = {block.name: slot.tag for slot in assembly.slots.values() for block in slot.blocks}
+    check_balance(html, tags)
     defaults = {block.name: block.spec.defaults for slot in assembly.slots.values() for block in slot.blocks}
     lines = {
         "subject": _line(campaign.subject, at("subject")),
@@ -317,6 +318,9 @@ def _slots(
 
 
 def _check_end(slot: Slot, blocks: Sequence[CompiledBlock]) -> None:
+    if len(blocks) > MAX_CANDIDATES:
+        what = f"the slot {slot.name!r} has {len(blocks)} blocks; {MAX_CANDIDATES} are the most"
+        raise slot.tag.error(what, fix="split it into two slots")
     if slot.optional or any(block.needs_nothing for block in blocks):
         return
     names = ", ".join(block.name for block in blocks)
@@ -356,6 +360,3 @@ def _instant(moment: datetime | date | None, settings: WorkspaceSpec, *, end: bo
     elif moment.tzinfo is None:
         moment = moment.replace(tzinfo=zone(settings.timezone))
     return moment.astimezone(UTC)
-
-
-__all__ = ["Placed", "RenderError", "compile_campaign", "parse"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, date, datetime, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -126,8 +126,3 @@ def translator(tables: dict[str, dict[str, Any]], default: str) -> Callable[...,
 
 LOCAL_FILTERS = frozenset({"money", "number", "percent", "date"})
 """Filters whose result depends on the locale of the mail."""
-
-
-def string_keys(tables: dict[str, dict[str, Any]], names: Iterable[str]) -> set[str]:
-    """Keys that at least one of these tables has."""
-    return {key for name in names for key in tables.get(name, {})}

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from mailwright.errors import TemplateError
 from render.escapes import ascii_html
 from render.mjml_facts import VOID
-from render.placing import LOCALE, NAMES, TOKEN_LENGTH, Piece, Placed, Token
+from render.placing import LOCALE, TOKEN_LENGTH, Piece, Placed, Token
 from render.source import Segment
 
 OPEN, SHUT = "\x02", "\x03"
@@ -107,9 +107,8 @@ def expression(text: str, escape: str, segment: int) -> str:
     return f"{OPEN}{{ ({text}) | {escape}({segment}) }}{SHUT}"
 
 
-def check_balance(restored: Restored, segments: Sequence[Segment], at: dict[str, Segment]) -> None:
+def check_balance(restored: Restored, at: dict[str, Segment]) -> None:
     """Each block's HTML opens and closes its own elements. Raises TemplateError naming the block."""
-    del segments
     for name, text in restored.blocks.items():
         parser = _Balance()
         parser.feed(re.sub(f"{OPEN}.*?{SHUT}", "", text, flags=re.S))
@@ -140,6 +139,3 @@ class _Balance(HTMLParser):
             self.problem = self.problem or f"</{tag}>"
         else:
             self.open.pop()
-
-
-__all__ = ["NAMES", "Restored", "check", "check_balance", "expression", "restore", "stream", "written"]
