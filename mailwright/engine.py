@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from audience import Audience, read_audience
 from mailwright.catalog import block_catalog, segment_catalog
-from mailwright.errors import ModelError
+from mailwright.errors import ConfigError, ModelError, did_you_mean
 from mailwright.events import EventsOfProfiles
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.identity import fingerprint
@@ -49,6 +49,9 @@ from segments import Segmentation, assign_segments, compile_segments
 SHIPPED = Path(__file__).resolve().parent.parent
 """Where the shipped ``blocks/`` and ``templates/`` stand."""
 
+LAST_GOOD = "last-good"
+"""Where the last good data is kept, below the workspace's state."""
+
 DEVELOPMENT_SECRET = b"not a secret: links signed with it are for looking at"
 """Signs links while the workspace's own secret is not set."""
 
@@ -66,6 +69,8 @@ class Request:
     """Signs the links in mails. None: links are for looking at, and a real send is refused."""
     workers: int = 1
     strict: bool = False
+    keep_data: bool = False
+    """Whether what is read is kept as the last good data, for the day on which a feed is refused."""
 
     @cached_property
     def file(self) -> Located[CampaignSpec]:
@@ -135,7 +140,7 @@ def plan(request: Request, stages: Stages) -> Plan:
     """Run every columnar stage of one campaign."""
     workspace, now = request.workspace, request.now
     with stages("read"):
-        source = read_workspace(workspace, now=now, strict=request.strict)
+        source = read_workspace(workspace, now=now, strict=request.strict, keep=request.keep_data)
     with stages("segment"):
         segmentation = segment_audience(workspace, source.audience, now=now)
     with stages("train") as progress:
@@ -165,14 +170,39 @@ def plan(request: Request, stages: Stages) -> Plan:
     )
 
 
-def read_workspace(workspace: Workspace, *, now: datetime, strict: bool = False) -> Source:
-    """Profiles, items and interactions, checked; pictures published and linked."""
+def read_workspace(
+    workspace: Workspace, *, now: datetime, strict: bool = False, keep: bool = False
+) -> Source:
+    """Profiles, items and interactions, checked; pictures published and linked.
+
+    With ``keep`` they are kept as the last good data when nothing refuses them.
+    """
+    refuse_missing_files(workspace)
     audience = read_audience(
-        workspace.root, workspace.spec, now=now, strict=strict, rejects_dir=workspace.state / "rejects"
+        workspace.root,
+        workspace.spec,
+        now=now,
+        strict=strict,
+        rejects_dir=workspace.state / "rejects",
+        last_good=workspace.state / LAST_GOOD if keep else None,
     )
     assets = Assets(workspace.root, workspace.state / "assets", workspace.spec.assets_base_url)
     items, problems = link_pictures(audience.items, assets)
     return Source(replace(audience, items=items), assets, tuple(problems))
+
+
+def refuse_missing_files(workspace: Workspace) -> None:
+    """Raise ConfigError, at its line, for a data file that is not there."""
+    for name in ("profiles", "items", "interactions"):
+        source = getattr(workspace.spec.data, name)
+        if source is not None and source.path is not None and not (workspace.root / source.path).is_file():
+            beside = (workspace.root / source.path).parent
+            known = [path.name for path in beside.glob("*")] if beside.is_dir() else []
+            raise ConfigError(
+                f"there is no file {source.path} in {workspace.root}",
+                at=workspace.config.at("data", name, "path"),
+                fix=did_you_mean(Path(source.path).name, known) or "add the file, or name the one there is",
+            )
 
 
 def segment_audience(workspace: Workspace, audience: Audience, *, now: datetime) -> Segmentation:

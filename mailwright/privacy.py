@@ -9,6 +9,7 @@ from typing import Any
 
 from audience import access_profile, forget_profile
 from mailwright.archive import Archive
+from mailwright.engine import LAST_GOOD
 from mailwright.errors import DataError
 from mailwright.sending import archive_of, workspace_outbox
 from mailwright.workspace import Workspace
@@ -16,7 +17,7 @@ from send import Outbox
 from send.outbox.person import erase_person, held_of
 
 REHEARSALS = (False, True)
-DERIVED = ("models", "preview")
+DERIVED = ("models", "preview", LAST_GOOD)
 """Folders of ``.mailwright`` that are made of profiles' data and can be made again."""
 
 

@@ -136,6 +136,7 @@ def make_request(
     workers: int | None = None,
     strict: bool = False,
     occasion: str | None = None,
+    keep_data: bool = False,
 ) -> Request:
     """The request of a command, its defaults taken from the workspace and the campaign."""
     spec = workspace.campaign(campaign).value
@@ -148,6 +149,7 @@ def make_request(
         secret=secret_of(workspace.spec),
         workers=workers or os.cpu_count() or 1,
         strict=strict,
+        keep_data=keep_data,
     )
 
 

@@ -8,7 +8,12 @@ BLOCK = "---\nslot: {slot}\n---\n<mj-section><mj-column><mj-text>Hi</mj-text></m
 
 # name: (file, text to find or None for a new file, replacement, words that the message must hold)
 WRONG = {
-    "a missing data file": ("mailwright.yaml", "data/items.csv", "data/itmes.csv", ["itmes.csv"]),
+    "a missing data file": (
+        "mailwright.yaml",
+        "data/items.csv",
+        "data/itmes.csv",
+        ["itmes.csv", "mailwright.yaml:11:18", "items.csv"],
+    ),
     "an unknown column in a mapping": (
         "mailwright.yaml",
         "{ path: data/items.csv }",

@@ -77,6 +77,7 @@ def run(
             occasion=occasion,
             workers=workers,
             strict=strict,
+            keep_data=not dry_run,
         )
         destination: Destination | None = None
         if not dry_run:

@@ -16,8 +16,9 @@ from mailwright.cli.console import (
     WorkspaceOption,
     clock,
 )
-from mailwright.engine import read_workspace, segment_audience
+from mailwright.engine import beside, read_workspace, segment_audience
 from mailwright.workspace import open_workspace
+from segments import audit_segments
 
 
 def register(app: typer.Typer) -> None:
@@ -40,6 +41,10 @@ def segments(
             segmentation = segment_audience(space, audience, now=moment)
         profiles = audience.profiles.num_rows
 
+        audited = audit_segments(
+            beside(audience.profiles.select(["profile_id"]), segmentation.columns), space.segments
+        )
+
         def show(console: Console) -> None:
             table = Table("segment", "rule", title=f"Segments of {profiles:,} profiles", title_justify="left")
             table.add_column("profiles", justify="right")
@@ -48,7 +53,7 @@ def segments(
                 share = f"{size / profiles:.1%}" if profiles else "–"
                 table.add_row(name, space.segments[name].rule, f"{size:,}", share)
             console.print(table)
-            for note in segmentation.notes:
+            for note in (*segmentation.notes, *audited.alerts):
                 console.print(f"note: {note}", markup=False)
 
         session.finish(
@@ -56,6 +61,12 @@ def segments(
                 "profiles": profiles,
                 "segments": dict(segmentation.sizes),
                 "notes": list(segmentation.notes),
+                "uncovered": audited.uncovered,
+                "overlap": {
+                    name: dict(zip(audited.names, row, strict=True))
+                    for name, row in zip(audited.names, audited.overlap.tolist(), strict=True)
+                },
+                "alerts": list(audited.alerts),
                 "seconds": session.stages.seconds,
             },
             show,
