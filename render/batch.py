@@ -38,11 +38,9 @@ def render_batch(compiled: CompiledCampaign, context: RenderContext, batch: pa.R
     ``eligible:…``, when ``choose_blocks`` made it). A mail that cannot be made is skipped with its reason.
     """
     bound = program(compiled, context)
-    columns: list[list[Any]] = [[] for _ in MAILS]
-    for row in batch_rows(batch, row_columns(compiled), context.catalogue):
-        mail = bound.mail(row)
-        for column, value in zip(columns, _values(mail, row, bound.compiled), strict=True):
-            column.append(value)
+    rows = batch_rows(batch, row_columns(compiled), context.catalogue)
+    values = [_values(bound.mail(row), row, compiled) for row in rows]
+    columns = zip(*values, strict=True) if values else [()] * len(MAILS)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, MAILS, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=MAILS)
 
