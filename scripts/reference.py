@@ -9,7 +9,7 @@ import orjson
 import typer.main
 from typer.core import TyperGroup
 
-from mailwright.cli import app
+from mailwright.cli.main import app
 from mailwright.workspace.schemas import json_schemas
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
