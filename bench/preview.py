@@ -13,7 +13,6 @@ import csv
 import json
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -34,7 +33,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import uvicorn
 
-from preview_server import PreviewSettings, create_app
+from preview_server import PreviewSettings, create_app, listen
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOP = ROOT / "examples" / "shop"
@@ -136,7 +135,7 @@ def train(shop: Path) -> None:
 def served(shop: Path) -> Iterator[str]:
     """The address of a preview of the workspace, in a thread of this process."""
     app = create_app(shop, settings=PreviewSettings(workers=1))
-    bound = socket.create_server(("127.0.0.1", 0))
+    bound = listen()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()

@@ -6,7 +6,6 @@ A real Chromium looks at the example shop as the preview serves it, so the pictu
 from __future__ import annotations
 
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -20,7 +19,7 @@ from typing import Any
 import uvicorn
 from playwright.sync_api import sync_playwright
 
-from preview_server import PreviewSettings, create_app
+from preview_server import PreviewSettings, create_app, listen
 
 ROOT = Path(__file__).resolve().parent.parent
 SHOP = ROOT / "examples" / "shop"
@@ -70,7 +69,7 @@ def main() -> None:
 def served() -> Iterator[str]:
     """The address of a preview of the example shop."""
     app = create_app(SHOP, settings=PreviewSettings(watch=False))
-    bound = socket.create_server(("127.0.0.1", 0))
+    bound = listen()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import socket
 import threading
 import time
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
-from preview_server import PreviewSettings, create_app
+from preview_server import PreviewSettings, create_app, listen
 from tests.preview.shop import small_shop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -52,7 +51,7 @@ def client(shop):
 def serving(shop):
     """The address of a real server over a workspace, with live reload."""
     app = create_app(shop, settings=PreviewSettings(workers=1))
-    bound = socket.create_server(("127.0.0.1", 0))
+    bound = listen()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
