@@ -33,6 +33,7 @@ from mailwright.workspace import Assets, Workspace
 from mailwright.workspace.assets import link_pictures
 from measure import held_out_mask
 from recommend import Model, Recommendations, load_model, recommend_items, save_model, train
+from recommend.strategies import strategy_names
 from render import (
     Choices,
     CompiledCampaign,
@@ -246,7 +247,17 @@ def recommend(
     model: Model,
     progress: Progress | None = None,
 ) -> Recommendations:
-    """The items for each profile, best first, with their sources and reasons."""
+    """The items for each profile, best first, with their sources and reasons.
+
+    Raises ConfigError for a strategy that there is not.
+    """
+    strategy = request.spec.recommendations.strategy
+    if strategy not in strategy_names():
+        raise ConfigError(
+            f"there is no strategy {strategy!r}",
+            at=request.file.at("recommendations", "strategy"),
+            fix=did_you_mean(strategy, strategy_names()),
+        )
     return recommend_items(
         model,
         audience.profiles,
@@ -255,6 +266,7 @@ def recommend(
         tuned_spec(request.workspace.spec.recommend, model),
         n=request.spec.recommendations.n,
         now=request.now,
+        strategy=strategy,
         segments=segmentation.columns,
         progress=progress,
     )

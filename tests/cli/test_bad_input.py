@@ -89,6 +89,12 @@ WRONG = {
         "fallback('Hello' }}",
         ["newsletter.yaml:3"],
     ),
+    "an unknown strategy": (
+        "campaigns/newsletter.yaml",
+        "{ n: 7 }",
+        "{ n: 7, strategy: trendng }",
+        ["newsletter.yaml:6", "'trending'"],
+    ),
     "a template whose slot no block fills": (
         "templates/mine/template.mjml",
         None,
