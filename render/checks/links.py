@@ -13,7 +13,7 @@ def check(subject: Subject) -> Iterator[Finding]:
         if element.name != "a":
             continue
         href = element.attributes.get("href", "").strip()
-        at = subject.near(element.position)
+        at = subject.place(element, "href")
         if href in ("", "#"):
             yield subject.finding("error", at, "a link that leads nowhere", "give it an https address")
         elif href.lower().startswith("http://"):

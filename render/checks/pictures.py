@@ -12,7 +12,7 @@ def check(subject: Subject) -> Iterator[Finding]:
             shown = subject.code(element.attributes.get("src", ""))
             yield subject.finding(
                 "error",
-                subject.near(element.position),
+                subject.place(element, "src"),
                 f"the picture {shown} has no alt",
                 'say what it shows, or write alt="" when it only decorates',
             )

@@ -58,6 +58,19 @@ class Subject:
         """The campaign's template, for what belongs to no line of it."""
         return next((place for place in self.compiled.places if place.file), Location(""))
 
+    def place(self, element: Element, attribute: str) -> Location:
+        """Where an element stands in the files: where the constant value of its attribute is written.
+
+        A value that holds code, or that is written in several places, is looked for as ``near`` does.
+        """
+        value = element.attributes.get(attribute, "")
+        found = [
+            moved(place, text, text.index(f'"{value}"') + 1)
+            for text, place in self.sources()
+            if text.count(f'"{value}"') == 1
+        ]
+        return found[0] if value and len(found) == 1 else self.near(element.position)
+
     def near(self, position: int) -> Location:
         """The place in the files of what stands at a position of the compiled HTML: the nearest code's."""
         best, distance = self.template, 1 << 30

@@ -23,11 +23,13 @@ from mailwright.cli.console import (
 )
 from mailwright.engine import plan
 from mailwright.workspace import open_workspace
+from render.anyfile import verify_file
 from render.verify import verify
 
 
 def register(app: typer.Typer) -> None:
     app.command("verify")(verify_campaign)
+    app.command("verify-files")(verify_files)
 
 
 def verify_campaign(
@@ -65,4 +67,29 @@ def verify_campaign(
 
         session.finish(asdict(found) | {"equal": found.equal}, show)
     if not found.equal:
+        raise typer.Exit(1)
+
+
+def verify_files(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE…", help="MJML files, or folders of them.")],
+    workspace: WorkspaceOption = Path(),
+    json: JsonOption = False,
+) -> None:
+    """Compare both ways for MJML files of any origin; every name they use is given awkward values."""
+    with Session(json) as session:
+        inliner = open_workspace(workspace).spec.inliner if (workspace / "mailwright.yaml").exists() else None
+        found = [
+            verify_file(path, inliner=inliner or "premailer")
+            for one in files
+            for path in (sorted(one.rglob("*.mjml")) if one.is_dir() else [one])
+        ]
+        equal = all(one.equal for one in found)
+
+        def show(console: Console) -> None:
+            for one in found:
+                verdict = "equal" if one.equal else "; ".join(d.what for d in one.differences)
+                console.print(f"{one.campaign}: {verdict}", markup=False, soft_wrap=True)
+
+        session.finish({"equal": equal, "files": [asdict(one) for one in found]}, show)
+    if not equal:
         raise typer.Exit(1)
