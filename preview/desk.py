@@ -31,7 +31,7 @@ from mailwright.progress import Stages
 from mailwright.workspace import Workspace, open_workspace
 from preview.ground import Ground, read_ground, request_for, reread_campaigns, reread_segments
 from preview.settings import PreviewSettings
-from preview.sketch import library_names, sketch_plan
+from preview.sketch import has_same_rules, library_names, sketch_plan, sketched_rows
 from preview.watched import Kind
 from render import choose_blocks
 
@@ -72,6 +72,8 @@ class _Held:
     library_changed: bool = False
     sketch: Plan | None = None
     """A quick compile since the last save, until the whole one is there."""
+    sketch_is_settled: bool = False
+    """Whether the blocks chosen before the save are those of the sketch."""
     memo: dict[str, Any] = field(default_factory=dict)
 
 
@@ -157,7 +159,7 @@ class Desk:
         """What there is to show of a single mail: after a save the sketch, before anything else is ready."""
         held = self._held.get(campaign)
         if held is not None and held.sketch is not None:
-            return View(held.sketch, held.ground, None, settled=False)
+            return View(held.sketch, held.ground, None, settled=held.sketch_is_settled)
         return self.view(campaign, exact=False)
 
     def note_shown(self, campaign: str, blocks: Iterable[str]) -> None:
@@ -173,7 +175,11 @@ class Desk:
             shown = frozenset().union(*self._shown[campaign])
             names = library_names(saved, self.root, SHIPPED)
             try:
-                held.sketch = sketch_plan(held.plan, shown, names)
+                made = sketch_plan(held.plan, shown, names)
+                held.sketch_is_settled = held.choices_are_current and has_same_rules(held.plan, made)
+                if held.sketch_is_settled:
+                    made.__dict__["recipients"] = sketched_rows(held.plan)
+                held.sketch = made
             except MailwrightError as error:
                 return error
             return None

@@ -11,6 +11,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
+
 from mailwright.engine import SHIPPED, Plan, compile_mail, render_context, run_fingerprint
 from render import Library, load_library
 
@@ -27,6 +29,25 @@ def sketch_plan(plan: Plan, shown: Iterable[str], saved: Iterable[str]) -> Plan:
     context = render_context(plan.request, audience, mark)
     context.__dict__["catalogue"] = plan.context.catalogue
     return replace(plan, compiled=compiled, context=context, fingerprint=mark)
+
+
+def has_same_rules(plan: Plan, sketch: Plan) -> bool:
+    """Whether the blocks of the sketch are chosen by the rules that chose them in the plan."""
+    return all(
+        block.spec == plan.compiled.block(slot.name, block.name).spec
+        for slot in sketch.compiled.compiled_slots.values()
+        for block in slot.blocks
+        if block.name in plan.compiled.slots[slot.name]
+    ) and all(
+        set(names) <= set(plan.compiled.slots.get(slot, ())) for slot, names in sketch.compiled.slots.items()
+    )
+
+
+def sketched_rows(plan: Plan) -> pa.Table:
+    """The recipients with the blocks that the plan chose, as a sketch with the same rules may read them."""
+    recipients = plan.recipients
+    # The candidates of a row are numbered among all blocks of a slot, of which a sketch has few.
+    return recipients.select([name for name in recipients.column_names if not name.startswith("eligible:")])
 
 
 def narrowed(library: Library, slots: set[str], shown: set[str], saved: set[str]) -> Library:

@@ -155,26 +155,24 @@
     }
     place.append(note);
   };
-  /* "sketched": the mail on the screen is new. "saved": the whole campaign is, or the save does not work. */
-  let sketched = false;
+  /* "sketched": the mail on the screen is new, but for style rules of blocks that it does not show.
+     "saved": the whole campaign is, and the mail byte for byte what is sent; or the save does not work. */
   const refresh = (event) => {
     const here = campaignHere();
     if (event.campaign && here && event.campaign !== here) return;
     const frames = $$("iframe[data-mail]");
     if (event.kind === "sketched") {
-      sketched = true;
       say("");
       for (const frame of frames) frame.contentWindow.location.reload();
       return;
     }
     say(event.error, event.error && event.files[0]);
     if (!event.error) {
-      if (!sketched) for (const frame of frames) frame.contentWindow.location.reload();
+      for (const frame of frames) frame.contentWindow.location.reload();
       const piece = $("[data-follow]");
       if (piece) htmx.ajax("GET", location.href, { target: "[data-follow]", select: "[data-follow]", swap: "outerHTML" });
       else if (!frames.length) location.reload();
     }
-    sketched = false;
   };
   const follow = (address) => {
     const sign = $("#live");

@@ -98,3 +98,26 @@ def test_a_campaign_that_never_worked_is_its_error(desk):
 )
 def test_what_a_file_is(tmp_path, path, kind):
     assert kind_of(tmp_path / path, tmp_path, tmp_path / "elsewhere") is kind
+
+
+def test_the_sketch_of_a_save_is_the_mail_of_the_whole_campaign(desk):
+    from preview.mail import chosen_row
+    from preview.marked import marked_blocks, marked_html
+
+    plan = desk.view("newsletter").plan
+    cabin = [row["profile_id"] for row in plan.recipients.to_pylist() if row["slot:hero"] == "hero/cabin"]
+    changes = (("</mj-text>", "!</mj-text>"), ("priority: ", "priority: 1"))
+    for profile_id, change in zip(cabin, changes, strict=False):
+        blocks = marked_blocks(marked_html(plan, chosen_row(plan, profile_id)[0]))
+        desk.note_shown("newsletter", blocks)
+        file = desk.root / "blocks" / f"{blocks[0]}.mjml"
+        file.write_text(file.read_text().replace(*change, 1))
+        desk.changed([Kind.LIBRARY])
+        assert desk.sketch("newsletter", [file]) is None
+        quick = desk.quick_view("newsletter")
+        sketched = marked_html(quick.plan, chosen_row(quick.plan, profile_id, settled=quick.settled)[0])
+        whole = desk.view("newsletter")
+        assert whole.plan is not quick.plan
+        sent = marked_html(whole.plan, chosen_row(whole.plan, profile_id)[0])
+        # The style sheet in the head also holds rules of blocks that this mail does not show.
+        assert sketched.partition(b"<body")[2] == sent.partition(b"<body")[2]
