@@ -16,7 +16,7 @@ from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Trigger
 from triggers.runs import ASLEEP, Decision, Journal, Run
-from triggers.store import Store
+from triggers.store import Past, Store
 from triggers.waits import zone_of
 
 SILENT = frozenset({"email_delivered"})
@@ -35,6 +35,13 @@ class Batch:
     """Profile → its runs that are under way, or were when the transaction began."""
     changed: dict[str, LiveProfile] = field(default_factory=dict)
     """The profiles that must be written back."""
+    _past: dict[str, list[Past]] | None = None
+
+    def past(self, store: Store, profile_id: str, trigger: str) -> list[Past]:
+        """What the store has of a trigger's runs for a profile; read for the whole batch when first asked."""
+        if self._past is None:
+            self._past = store.past(self.connection, list(self.profiles))
+        return [run for run in self._past.get(profile_id, ()) if run.trigger == trigger]
 
 
 class Beginner:
@@ -194,8 +201,8 @@ class Beginner:
             self._note(batch, trigger, profile_id, "ignored", "older", occasion=waiting.occasion)
             return
         if occasion != waiting.occasion:
-            known = self._store.run(batch.connection, trigger.name, profile_id, occasion)
-            if known is not None:
+            past = batch.past(self._store, profile_id, trigger.name)
+            if any(run.occasion == occasion for run in past):
                 self._note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
                 return
         waiting.occasion, waiting.event, waiting.due_at = occasion, _origin(origin), due
@@ -214,15 +221,18 @@ class Beginner:
         here = [r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name]
         if trigger.once_every is not None:
             since = (-trigger.once_every).shift(batch.now) or batch.now
-            last = self._store.last_begun(batch.connection, trigger.name, profile_id)
+            past = batch.past(self._store, profile_id, trigger.name)
             fresh = any(r.seq is None and not _came_to_nothing(r) for r in here)
-            if fresh or (last is not None and last > since):
+            if fresh or any(r.started_at > since.timestamp() and not r.came_to_nothing for r in past):
                 self._note(
                     batch, trigger, profile_id, "ignored", "once_per", detail=trigger.spec.once_per or ""
                 )
                 return None
         known = next((r for r in here if r.occasion == occasion), None)
-        known = known or self._store.run(batch.connection, trigger.name, profile_id, occasion)
+        if known is None and any(
+            r.occasion == occasion for r in batch.past(self._store, profile_id, trigger.name)
+        ):
+            known = self._store.run(batch.connection, trigger.name, profile_id, occasion)
         if known is None:
             return self._new(trigger, profile_id, occasion, origin, due, batch.now)
         if not _came_to_nothing(known):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,8 +25,9 @@ from mailwright.models import tuned_spec
 from mailwright.recipients import admit
 from mailwright.run import messages_of
 from recommend import recommend_items
+from recommend.recommendations import STRUCT
 from render import CompiledCampaign, RenderContext, choose_blocks, render_batch
-from rules import EventView, RuleContext
+from rules import EventView, RuleContext, event_views
 from segments import segments_of
 from triggers.profile import LiveProfile
 from triggers.world import World, interactions_of, without
@@ -105,8 +107,11 @@ class MailMaker:
 
     def _segments(self, people: pa.Table, rows: list[dict[str, Any]], now: datetime) -> pa.Table:
         world, inside = self._world, []
+        mine: dict[str, list[dict[str, Any]]] = defaultdict(list)
+        for row in rows:
+            mine[row["profile_id"]].append(row)
         for values in people.to_pylist():
-            events = EventView([row for row in rows if row["profile_id"] == values["profile_id"]])
+            events = EventView(mine[values["profile_id"]])
             inside.append(
                 segments_of(
                     world.workspace.segments,
@@ -133,6 +138,10 @@ class MailMaker:
         """The recommendations: everybody stands in for the cohorts, these profiles with what they are now."""
         world = self._world
         audience, spec = world.audience, world.request(campaign, "", now).spec.recommendations
+        if not spec.n:
+            nothing = pa.array([[]] * len(ids), pa.list_(STRUCT))
+            notes = pa.array([""] * len(ids), pa.string())
+            return pa.table({"recommendations": nothing, "recommendation_note": notes})
         others = [row for name, row in sorted(world.rows.items(), key=lambda p: p[1]) if name not in set(ids)]
         everybody = pa.concat_tables([audience.profiles.take(others), people.cast(audience.profiles.schema)])
         segments = pa.concat_tables([world.segmentation.columns.take(others), member])
@@ -159,17 +168,18 @@ class MailMaker:
         since it is this profile that did something."""
         request = self._world.request(campaign, "", now)
         rule = audience_rule(request)
-        reasons = []
-        for row, values in enumerate(frame.to_pylist()):
-            mine = interactions.filter(pa.compute.equal(interactions["profile_id"], values["profile_id"]))
+        views = event_views(interactions)
+        holds = []
+        for values in frame.to_pylist():
             inside = frozenset(
                 n.removeprefix("segment:") for n, v in values.items() if n.startswith("segment:") and v
             )
-            holds = rule.holds(values, RuleContext(now, inside, EventView(mine.to_pylist())))
-            told = pa.chunked_array([pa.array([holds], pa.bool_())])
-            admission = admit(frame.slice(row, 1), told, purpose=request.spec.purpose)
-            reasons.append(str(admission.reasons[0]))
-        return reasons
+            events = views.get(values["profile_id"], EventView())
+            holds.append(rule.holds(values, RuleContext(now, inside, events)))
+        place = frame.column_names.index("email_key")
+        apart = frame.set_column(place, "email_key", frame["profile_id"])
+        told = pa.chunked_array([pa.array(holds, pa.bool_())])
+        return [str(reason) for reason in admit(apart, told, purpose=request.spec.purpose).reasons]
 
     def _one(
         self, campaign: str, compiled: CompiledCampaign, row: pa.Table, occasion: str, now: datetime

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
 
@@ -43,8 +43,15 @@ class Decision:
 
     def as_dict(self) -> dict[str, Any]:
         """For ``--json``: without what is empty; instants as ISO 8601."""
-        shown = {k: v for k, v in asdict(self).items() if v not in ("", None)}
-        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in shown.items()}
+        shown: dict[str, Any] = {}
+        for name in _FIELDS:
+            value = getattr(self, name)
+            if value not in ("", None):
+                shown[name] = value.isoformat() if isinstance(value, datetime) else value
+        return shown
+
+
+_FIELDS = tuple(field.name for field in fields(Decision))
 
 
 @dataclass(slots=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -22,6 +22,21 @@ from triggers.stored import instant
 
 _CHUNK = 900
 """Parameters of one IN list: SQLite of old allows 999."""
+
+
+class Past(NamedTuple):
+    """A run, as far as ``once_per`` asks."""
+
+    trigger: str
+    occasion: str
+    state: str
+    mails: int
+    started_at: float
+
+    @property
+    def came_to_nothing(self) -> bool:
+        """No mail, and none to come: its occasion is still free."""
+        return self.state in ("cancelled", "suppressed") and self.mails == 0
 
 
 class Store:
@@ -121,14 +136,15 @@ class Store:
         wanted = sa.select(runs).where(runs.c.profile_id == profile_id)
         return [_run(row) for row in connection.execute(wanted.order_by(runs.c.seq.desc()).limit(limit))]
 
-    def last_begun(self, connection: sa.Connection, trigger: str, profile_id: str) -> datetime | None:
-        """When that trigger last began for that profile and came to something."""
-        came_to_nothing = runs.c.state.in_(("cancelled", "suppressed")) & (runs.c.mails == 0)
-        wanted = sa.select(sa.func.max(runs.c.started_at)).where(
-            runs.c.trigger == trigger, runs.c.profile_id == profile_id, ~came_to_nothing
-        )
-        found = connection.execute(wanted).scalar()
-        return None if found is None else instant(found)
+    def past(self, connection: sa.Connection, profile_ids: Sequence[str]) -> dict[str, list[Past]]:
+        """What runs these profiles have had, over or not."""
+        found: dict[str, list[Past]] = {}
+        c = runs.c
+        for some in _chunks(sorted(set(profile_ids))):
+            wanted = sa.select(c.profile_id, c.trigger, c.occasion, c.state, c.mails, c.started_at)
+            for row in connection.execute(wanted.where(c.profile_id.in_(some))):
+                found.setdefault(row.profile_id, []).append(Past(*row[1:]))
+        return found
 
     def save_runs(self, connection: sa.Connection, changed: Iterable[Run]) -> None:
         """Writes what has changed; new runs are inserted. A changed run is nobody's any more."""

@@ -51,11 +51,16 @@ class Worker:
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         policy: DeliveryPolicy | None = None,
         most_queued: int = MOST_QUEUED,
+        events: bool = True,
+        runs: bool = True,
     ) -> None:
+        """``events`` and ``runs`` say what this process does: a busy server takes events in one process and
+        leaves runs and mails to another, on the same store."""
         self.live, self.clock, self._policy = live, clock, policy or DeliveryPolicy()
         self._queue: queue.Queue[_Request] = queue.Queue()
         self._most, self.queued = most_queued, 0
         self._count_lock = threading.Lock()
+        self._runs = runs
         self._stopping = threading.Event()
         self._due, self._mail = threading.Event(), threading.Event()
         self.counts: Counter[str] = Counter()
@@ -67,7 +72,7 @@ class Worker:
         self.beat = time.monotonic()
         self._threads = [
             threading.Thread(target=target, name=f"mailwright-{target.__name__.strip('_')}", daemon=True)
-            for target in (self._commit, self._fire, self._send)
+            for target in (*([self._commit] * events), *([self._fire, self._send] * runs))
         ]
 
     # ── life ──
@@ -97,7 +102,8 @@ class Worker:
     @property
     def alive(self) -> bool:
         """Whether all threads run and the due runs were looked at within the last half minute."""
-        return all(t.is_alive() for t in self._threads) and time.monotonic() - self.beat < 30
+        looked = not self._runs or time.monotonic() - self.beat < 30
+        return all(t.is_alive() for t in self._threads) and looked
 
     # ── events ──
 

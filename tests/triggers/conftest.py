@@ -6,6 +6,7 @@ import json
 import shutil
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def make_workspace(folder: Path, people: int = 30) -> Path:
     return folder
 
 
-def track(profile, event, at, **properties):
+def track(profile: str, event: str, at: float, **properties: Any) -> dict[str, Any]:
     """A track call; ``at`` is hours after NOW."""
     when = NOW + timedelta(hours=at)
     return {

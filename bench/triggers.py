@@ -1,0 +1,300 @@
+"""Proof of ``triggers``: events a second, latency, sleeping runs, crashes. One JSON object with ``--json``.
+
+``events``: HTTP batches of 100 into a server process → stored, profiles updated, rules of all example
+triggers evaluated; 10,000 profiles, one worker. ``latency``: from the request to the mail's acceptance by the
+stub ESP, no wait, at 50 events a second. ``pending``: start and memory with sleeping runs. ``crash``: a
+worker killed (-9) again and again, the client repeating what was not acknowledged; what arrived at an ESP
+with idempotency keys against what must have.
+
+    python bench/triggers.py [--json] [--part events|latency|pending|crash] [--events N] [--kills N] …
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import random
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from mailwright.model.identity import message_id
+from mailwright.model.workspace import EspSpec
+from mailwright.workspace import open_workspace
+from send import StubEsp, open_adapter, open_outbox
+from send.stub import stub_environ, stub_options
+from tests.triggers.conftest import NOW, make_workspace, track
+
+ROOT = Path(__file__).resolve().parents[1]
+PEOPLE = 10_000
+ADAPTER = "resend"
+KEY = {"X-Write-Key": "bench"}
+KINDS = (
+    ("product_viewed",) * 6 + ("page_viewed",) * 3 + ("product_added", "checkout_started", "order_completed")
+)
+
+
+def serve(store: str, root: str, port: int, esp: str, only: str, parts: str) -> None:
+    """The server process, for events, runs or both. Its clock is the machine's, from NOW on."""
+    import uvicorn
+
+    from triggers import EventSettings, Worker, open_triggers
+    from triggers.http import event_app
+
+    began = datetime.now(UTC)
+    address = f"{esp}/{ADAPTER}"
+    spec = EspSpec(adapter=ADAPTER, base_url=address, options=stub_options(ADAPTER, address))
+    live = open_triggers(
+        open_workspace(Path(root)),
+        outbox=open_outbox(store),
+        adapter=open_adapter(spec, stub_environ(ADAPTER), root=Path(root)),
+        now=NOW,
+        only=only.split(",") if only else None,
+    )
+    clock = lambda: NOW + (datetime.now(UTC) - began)  # noqa: E731
+    with Worker(live, clock=clock, events="events" in parts, runs="runs" in parts) as worker:
+        app = event_app(worker, EventSettings(frozenset({"bench"})))
+        uvicorn.run(app, port=port, log_level="error", access_log=False)
+
+
+class Server:
+    """A server process, ready when entered."""
+
+    def __init__(self, store: str, root: Path, esp: str, only: str = "", parts: str = "events runs") -> None:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}"
+        command = [sys.executable, __file__, "--serve", store, str(root), str(self.port), esp, only, parts]
+        self.process = subprocess.Popen(command)
+
+    def __enter__(self) -> Server:
+        until = time.monotonic() + 120
+        while time.monotonic() < until and self.process.poll() is None:
+            try:
+                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                    return self
+            except httpx.TransportError:
+                pass
+            time.sleep(0.1)
+        raise RuntimeError("the server did not start")
+
+    def __exit__(self, *_: object) -> None:
+        self.process.terminate()
+        self.process.wait(60)
+
+
+def make_events(count: int, seed: int = 1) -> list[dict[str, Any]]:
+    dice = random.Random(seed)  # noqa: S311 repeatable
+    made = []
+    for n in range(count):
+        call: dict[str, Any] = track(
+            f"p{dice.randrange(PEOPLE)}",
+            dice.choice(KINDS),
+            -dice.random() / 100,
+            product_id=f"i{dice.randrange(12)}",
+            category=dice.choice(("shoes", "tents", "boats")),
+            cart_id=f"c{n}",
+        )
+        made.append({**call, "messageId": f"m{seed}-{n}"})
+    return made
+
+
+async def _post_all(url: str, batches: list[list[dict[str, Any]]], senders: int) -> None:
+    waiting = iter(batches)
+    async with httpx.AsyncClient(base_url=url, headers=KEY, timeout=60) as client:
+
+        async def send() -> None:
+            for batch in waiting:
+                while (await client.post("/v1/batch", json={"batch": batch})).status_code != 200:
+                    await asyncio.sleep(0.2)
+
+        await asyncio.gather(*(send() for _ in range(senders)))
+
+
+def events_per_s(store: str, root: Path, count: int) -> float:
+    """From the first request until the last answer, after a warm-up of a tenth; runs and mails are another
+    process's, at the same time."""
+    with (
+        StubEsp(process=True) as esp,
+        Server(store, root, esp.url, parts="runs"),
+        Server(store, root, esp.url, parts="events") as server,
+    ):
+        warm = make_events(count // 10, seed=2)
+        asyncio.run(_post_all(server.url, [warm[i : i + 100] for i in range(0, len(warm), 100)], 4))
+        calls = make_events(count)
+        batches = [calls[i : i + 100] for i in range(0, count, 100)]
+        started = time.perf_counter()
+        asyncio.run(_post_all(server.url, batches, 16))
+        return round(count / (time.perf_counter() - started), 1)
+
+
+def latency(store: str, root: Path, count: int, per_s: float = 50) -> dict[str, Any]:
+    """Seconds from the request to the acceptance, for each mail, as seen from the stub."""
+    asked: dict[str, float] = {}
+    done: dict[str, float] = {}
+    with StubEsp(process=True) as esp, Server(store, root, esp.url, "welcome") as server:
+
+        async def run() -> None:
+            async with httpx.AsyncClient(base_url=server.url, headers=KEY, timeout=60) as client:
+                began = time.time()
+                under_way = []
+                for n in range(count):
+                    await asyncio.sleep(max(0.0, began + n / per_s - time.time()))
+                    call = {**track(f"p{n}", "signed_up", 0), "timestamp": NOW.isoformat()}
+                    asked[message_id("welcome-1", f"p{n}", "welcome/ever/1")] = time.time()
+                    under_way.append(asyncio.create_task(client.post("/v1/track", json=call)))
+                await asyncio.gather(*under_way)
+
+        asyncio.run(run())
+        until = time.monotonic() + 60
+        while time.monotonic() < until and esp.counts["mails"] < count:
+            time.sleep(0.2)
+        for mail in esp.mailbox:
+            done[str(mail.message_id)] = mail.at
+    times = sorted(done[name] - at for name, at in asked.items() if name in done)
+    if not times:
+        return {"mails": 0}
+    at = {
+        share: round(1000 * times[min(len(times) - 1, int(share * len(times)))], 1) for share in (0.5, 0.99)
+    }
+    return {"mails": len(times), "trigger_p50_ms": at[0.5], "trigger_p99_ms": at[0.99]}
+
+
+def pending(root: Path, sleeping: int, folder: Path) -> dict[str, Any]:
+    """A process of its own opens the workspace over that many sleeping runs."""
+    from sqlalchemy import insert
+
+    from triggers.schema import runs
+    from triggers.store import Store
+
+    url = f"sqlite:///{folder}/pending.db"
+    outbox = open_outbox(url)
+    store = Store(outbox)
+    later = (NOW + timedelta(days=1)).timestamp()
+    rows = [
+        {
+            "trigger": "cart-abandoned",
+            "profile_id": f"p{n % PEOPLE}",
+            "occasion": f"c{n}",
+            "state": "waiting",
+            "place": 0,
+            "version": "v",
+            "due_at": later + n,
+            "started_at": NOW.timestamp(),
+            "event": b"{}",
+            "trace": b"[]",
+        }
+        for n in range(sleeping)
+    ]
+    with store.db.write() as connection:
+        connection.execute(insert(runs), rows)
+    outbox.close()
+    command = [sys.executable, __file__, "--wake", url, str(root)]
+    found: dict[str, Any] = json.loads(subprocess.check_output(command))
+    return found
+
+
+def wake(store: str, root: str) -> None:
+    from triggers import open_triggers
+
+    started = time.perf_counter()
+    live = open_triggers(
+        open_workspace(Path(root)),
+        outbox=open_outbox(store),
+        adapter=open_adapter(EspSpec(adapter="memory"), {}, root=Path(root)),
+        now=NOW,
+    )
+    live.fire(NOW)
+    took = time.perf_counter() - started
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    sleeping = live.store.count_waiting()
+    print(json.dumps({"sleeping": sleeping, "start_s": round(took, 2), "memory_mb": round(memory)}))  # noqa: T201
+
+
+def crash(root: Path, folder: Path, events: int, kills: int) -> dict[str, Any]:
+    """Workers of ``tests/triggers/crash_worker.py``, killed; every event repeated from the first."""
+    people = max(1, events // 2)
+    everybody = [f"p{n}" for n in range(min(people, PEOPLE))]
+    calls = [track(name, "checkout_started", -0.9) for name in everybody[::3]]
+    calls += [track(name, "product_added", -1, product_id="i1", cart_id=name) for name in everybody]
+    calls += [
+        track(name, "page_viewed", -0.1 - n)
+        for n in range(1 + events // len(everybody))
+        for name in everybody
+    ]
+    calls = calls[:events]
+    added = {call["userId"] for call in calls if call["event"] == "product_added"}
+    expected = {message_id("cart", n, f"cart-abandoned/{n}") for n in added - set(everybody[::3])}
+    path = folder / "events.jsonl"
+    path.write_text("".join(json.dumps(call) + "\n" for call in calls))
+    store, dice, killed = f"sqlite:///{folder}/crash.db", random.Random(3), 0  # noqa: S311 repeatable
+    with StubEsp(process=True) as esp:
+        command = [sys.executable, "-m", "tests.triggers.crash_worker", store, str(root), str(path), esp.url]
+        while True:
+            process = subprocess.Popen(command, cwd=ROOT)
+            try:
+                process.wait(dice.uniform(3, 12) if killed < kills else None)
+                break
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                killed += 1
+        arrived = Counter(mail.message_id for mail in esp.mailbox)
+    return {
+        "events": len(calls),
+        "kills": killed,
+        "expected": len(expected),
+        "lost": len(expected - set(arrived)),
+        "unwanted": len(set(arrived) - expected),
+        "duplicated": sum(n - 1 for n in arrived.values()),
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--part", choices=["events", "latency", "pending", "crash"], action="append")
+    parser.add_argument("--events", type=int, default=20_000)
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--sleeping", type=int, default=100_000)
+    parser.add_argument("--mails", type=int, default=500)
+    parser.add_argument("--postgres", help="SQLAlchemy address of an empty database")
+    given = parser.parse_args()
+    parts = given.part or ["events", "latency", "pending", "crash"]
+    result: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        root = make_workspace(folder / "workspace", PEOPLE)
+        if "events" in parts:
+            result["events_per_s"] = events_per_s(f"sqlite:///{folder}/events.db", root, given.events)
+            if given.postgres:
+                result["events_per_s_postgres"] = events_per_s(given.postgres, root, given.events)
+        if "latency" in parts:
+            result |= latency(f"sqlite:///{folder}/latency.db", root, given.mails)
+        if "pending" in parts:
+            result["pending_timers"] = pending(root, given.sleeping, folder)
+        if "crash" in parts:
+            result["crash"] = crash(root, folder, given.events, given.kills)
+    print(json.dumps(result) if given.json else json.dumps(result, indent=2))  # noqa: T201
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--serve"]:
+        serve(sys.argv[2], sys.argv[3], int(sys.argv[4]), *sys.argv[5:8])
+    elif sys.argv[1:2] == ["--wake"]:
+        wake(sys.argv[2], sys.argv[3])
+    else:
+        main()
