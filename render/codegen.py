@@ -267,7 +267,7 @@ class Part:
             self.indent += 1
             if self.module.record:
                 what = spelt(test) if test is not None else "else"
-                self.module.arms.append((f"{what} → arm {position + 1}", node.lineno))
+                self.module.arms.append((f"{what} → arm {position + 1}", _first_segment(body, self.segment)))
                 self.line(f"arms.add({len(self.module.arms) - 1})")
             self.body(body, scope)
             self.line("pass")
@@ -418,6 +418,15 @@ def _pythons(scope: Scope) -> set[str]:
 def _segment(node: nodes.Filter) -> int:
     value = node.args[0] if node.args else None
     return int(value.value) if isinstance(value, nodes.Const) else 0
+
+
+def _first_segment(body: Sequence[nodes.Node], before: int) -> int:
+    """The segment of the first value written in a body; ``before`` where it writes none."""
+    for part in body:
+        for node in (part, *part.find_all(nodes.Filter)):
+            if isinstance(node, nodes.Filter) and node.name in ENCODERS:
+                return _segment(node)
+    return before
 
 
 _STATEMENTS: dict[type[nodes.Node], Callable[[Part, Any, Scope], None]] = {
