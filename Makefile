@@ -31,7 +31,7 @@ demo: install ## Run the newsletter of the example shop, from its data to a stan
 	@$(BIN)/mailwright run newsletter --workspace examples/shop --stub-esp \
 		--occasion "demo-$$(date -u +%Y%m%dT%H%M%S)" --samples examples/shop/out
 	@$(BIN)/mailwright results newsletter --workspace examples/shop --rehearsal --simulate
-	@echo "Next: make preview"
+	@echo "Sample mails: examples/shop/out. In the browser: make preview"
 
 preview: install ## Look at the example shop's mails in the browser
 	@test -f examples/shop/data/profiles.csv || $(BIN)/python examples/shop/generate.py
@@ -56,4 +56,4 @@ clean: ## Remove what the example made (not .venv)
 
 lock: ## Pin the newest versions that pyproject.toml allows, with hashes (needs uv)
 	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
-		--generate-hashes --no-header --no-emit-index-url --quiet --upgrade --output-file requirements.lock
+		--generate-hashes --no-header --quiet --upgrade --output-file requirements.lock

@@ -26,7 +26,7 @@ from mailwright.model.campaign import CampaignSpec
 from mailwright.model.identity import fingerprint
 from mailwright.model.links import LinkSigner
 from mailwright.model.yamltext import Located
-from mailwright.models import shelf, tuned_spec
+from mailwright.models import shelf, training_clock, tuned_spec
 from mailwright.progress import Progress, Stages
 from mailwright.recipients import Admission, admit
 from mailwright.workspace import Assets, Workspace
@@ -228,7 +228,7 @@ def trained_model(
     if any(version.in_place for version in shelf(workspace).versions()):
         return shelf(workspace).current()
     spec = workspace.spec.recommend
-    midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    midnight = training_clock(now)
     key = fingerprint(audience.fingerprint, spec.model_dump(mode="json"), seed, midnight.isoformat())
     folder = workspace.state / "models" / "of-data" / key
     if folder.is_dir():

@@ -46,6 +46,11 @@ def shelf(workspace: Workspace) -> ModelVersions:
     return ModelVersions(workspace.state / "models")
 
 
+def training_clock(now: datetime) -> datetime:
+    """The instant up to which a model learns: midnight (UTC) before ``now``; a day has one model."""
+    return now.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def tuned_spec(spec: RecommendSpec, model: Model) -> RecommendSpec:
     """The workspace's settings with what a search found for this model."""
     found: dict[str, Any] = model.info.tuning or {}
@@ -72,7 +77,7 @@ def train_candidate(
             found = tune(*data, spec, now=now, seed=seed, progress=progress)
             spec, tuning = found.spec, found.summary()
     with stages("train") as progress:
-        model = train(*data[1:], spec, now=now, seed=seed, tuning=tuning, progress=progress)
+        model = train(*data[1:], spec, now=training_clock(now), seed=seed, tuning=tuning, progress=progress)
     versions = shelf(workspace)
     with stages("evaluate") as progress:
         try:

@@ -12,6 +12,13 @@ def test_a_trained_model_is_in_place_only_when_it_may_be(cli, starter):
     assert {one["name"]: one["in_place"] for one in listed}[forced["name"]]
 
 
+def test_it_does_not_matter_whether_the_model_was_trained_before_or_on_the_way(cli, starter):
+    run = ("run", "newsletter", "--workspace", starter, "--now", NOW, "--dry-run")
+    before = cli(*run).data["fingerprint"]
+    assert cli("train", "--workspace", starter, "--now", NOW, "--force").data["promoted"]
+    assert cli(*run).data["fingerprint"] == before
+
+
 def test_the_model_in_place_is_the_one_that_mails_are_made_with(cli, starter):
     def mark():
         return cli("run", "newsletter", "--workspace", starter, "--now", NOW, "--dry-run").data["fingerprint"]
