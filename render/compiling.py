@@ -164,8 +164,12 @@ def _noting(asset: Callable[[str], str], found: dict[str, str]) -> Callable[[str
     return noted
 
 
+RECIPE = "2"
+"""Changes with what ``kiln`` does around the tools, so that nothing compiled before is used after."""
+
+
 def _toolchain() -> list[str]:
-    return [f"{tool} {version(tool)}" for tool in _TOOLS]
+    return [RECIPE, *(f"{tool} {version(tool)}" for tool in _TOOLS)]
 
 
 def _block_names(assembly: Assembly) -> list[str]:

@@ -22,6 +22,7 @@ Inliner = Literal["premailer", "css-inline"]
 
 _BASIC_ATTRIBUTES = ["align", "valign", "bgcolor", "width", "height"]
 """premailer would derive these from CSS values, which may be tokens; mrml writes them itself."""
+_DOCTYPE = re.compile(r"\s*(<!doctype[^>]*>)", re.I)
 _OPAQUE = r"<!--.*?-->|<style\b.*?</style>|<title\b.*?</title>|<[a-zA-Z/!][^>]*>"
 
 
@@ -45,19 +46,21 @@ def inline(html: str, inliner: Inliner) -> str:
             return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False).inline(html)
         except css_inline.InlineError as error:
             raise RenderError(f"the styles cannot be inlined: {error}") from error
+    premailer = Premailer(
+        keep_style_tags=True,
+        strip_important=False,
+        disable_validation=True,
+        disable_basic_attributes=_BASIC_ATTRIBUTES,
+        allow_network=False,
+        cssutils_logging_level=logging.CRITICAL,
+    )
     try:
-        return str(
-            Premailer(
-                keep_style_tags=True,
-                strip_important=False,
-                disable_validation=True,
-                disable_basic_attributes=_BASIC_ATTRIBUTES,
-                allow_network=False,
-                cssutils_logging_level=logging.CRITICAL,
-            ).transform(html)
-        )
+        inlined = str(premailer.transform(html))
     except (PremailerError, ValueError, SyntaxError) as error:
         raise RenderError(f"the styles cannot be inlined: {error}") from error
+    # premailer loses the doctype, without which browsers lay out as those of 1998 did
+    doctype = _DOCTYPE.match(html)
+    return inlined if doctype is None or _DOCTYPE.match(inlined) else f"{doctype[1]}\n{inlined}"
 
 
 def promote(html: str, prefix: str) -> str:

@@ -37,6 +37,12 @@ def test_each_profile_gets_the_best_block_it_may_have(tmp_path: Path) -> None:
     assert (vip["variant"], other["variant"]) == ("hero=vip;picks=-", "hero=plain;picks=-")
 
 
+@pytest.mark.parametrize("inliner", ["premailer", "css-inline"])
+def test_a_mail_begins_with_its_doctype(tmp_path: Path, inliner: str) -> None:
+    (mail,) = render(compiled(tmp_path, TEMPLATE, BLOCKS, inliner=inliner), {"first_name": "Ada"})
+    assert mail["html"].lower().startswith(b"<!doctype html>")
+
+
 def test_a_block_that_fails_falls_to_the_next_and_the_trace_says_why(tmp_path: Path) -> None:
     campaign = compiled(tmp_path, TEMPLATE, BLOCKS)
     (mail,) = render(campaign, {"segment:vip": True, "colour": None})
