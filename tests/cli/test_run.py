@@ -135,3 +135,10 @@ def test_the_fingerprint_changes_with_a_block_and_with_the_seed(cli, starter):
         "<mj-section><mj-column><mj-text>Ours</mj-text></mj-column></mj-section>\n"
     )
     assert run(cli, starter, "--dry-run")["fingerprint"] != before
+
+
+def test_what_nobody_approved_is_not_sent(cli, starter):
+    result = cli("send", "newsletter", "--workspace", starter, "--now", NOW, "--require-approval")
+    assert result.code == 1
+    assert "approv" in result.err
+    assert not list((starter / ".mailwright").rglob("*.eml"))

@@ -27,6 +27,7 @@ from mailwright.cli.console import (
 )
 from mailwright.engine import plan
 from mailwright.gates import Gate, hold_against
+from mailwright.review import require_approval
 from mailwright.run import figures, refuse_broken, render_campaign, report
 from mailwright.sending import (
     Destination,
@@ -43,6 +44,10 @@ StubOption = Annotated[
 ]
 SamplesOption = Annotated[
     Path | None, typer.Option("--samples", metavar="DIR", help="Write one mail of each variant there.")
+]
+ApprovalOption = Annotated[
+    bool,
+    typer.Option("--require-approval", help="Refuse what was not approved as it is now."),
 ]
 
 COUNTS = ("profiles", "segments", "recommendation_sources", "variants", "eligible", "rendered", "skipped")
@@ -61,6 +66,7 @@ def run(
     dry_run: DryRunOption = False,
     stub_esp: StubOption = False,
     samples: SamplesOption = None,
+    approved: ApprovalOption = False,
     now: NowOption = None,
     seed: SeedOption = None,
     workers: WorkersOption = None,
@@ -84,6 +90,8 @@ def run(
             refuse_outside_schedule(request)
             destination = cleanup.enter_context(open_destination(request, stub_esp=stub_esp))
         made = plan(request, session.stages)
+        if approved:
+            require_approval(made)
         state = request.workspace.state
         state.mkdir(exist_ok=True)
         spool = (
@@ -116,6 +124,7 @@ def send(
     occasion: OccasionOption = None,
     dry_run: DryRunOption = False,
     stub_esp: StubOption = False,
+    approved: ApprovalOption = False,
     now: NowOption = None,
     seed: SeedOption = None,
     workers: WorkersOption = None,
@@ -129,6 +138,7 @@ def send(
         occasion=occasion,
         dry_run=dry_run,
         stub_esp=stub_esp,
+        approved=approved,
         now=now,
         seed=seed,
         workers=workers,
