@@ -7,6 +7,7 @@ events on a virtual clock and says why each thing was decided. docs/triggers.md 
 """
 
 from triggers.http import EventSettings, event_routes
+from triggers.ingest import read_lines
 from triggers.live import Triggers, open_triggers
 from triggers.program import compile_triggers
 from triggers.simulation import Simulation, simulate
@@ -21,6 +22,7 @@ __all__ = [
     "compile_triggers",
     "event_routes",
     "open_triggers",
+    "read_lines",
     "read_world",
     "simulate",
 ]

@@ -13,7 +13,7 @@ from send import Adapter, DeliveryPolicy, DeliveryReport, Outbox, deliver
 from triggers.begin import Beginner
 from triggers.calls import CallReader
 from triggers.fire import Firing
-from triggers.ingest import Ingested, Ingestion
+from triggers.ingest import Ingested, Ingestion, read_lines
 from triggers.people import People
 from triggers.program import Trigger, compile_triggers
 from triggers.runs import Journal
@@ -132,8 +132,6 @@ class Triggers:
     def replay_dead_letters(self, *, now: datetime, limit: int = 1000) -> Ingested:
         """Take the dead letters once more, after the schema was mended, say; those that still cannot be taken
         are dead letters again."""
-        from triggers.ingest import read_lines
-
         letters = self.store.dead_letters(limit)
         done = self.ingest(list(read_lines(letter["body"] for letter in letters)), now=now, source="replay")
         with self.store.db.write() as connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any, Literal
 
 from cronsim import CronSim, CronSimError
@@ -81,13 +82,20 @@ class _Compiler:
     def compile(self) -> Trigger:
         spec, start = self._spec, self._spec.start
         self._check_start(start)
+        if spec.experiments:
+            # Better refused than ignored: somebody would wait for a result.
+            raise ConfigError(
+                "experiments of a trigger are not carried out",
+                at=self._file.at_key("experiments"),
+                fix="compare with a holdout, or make two triggers that a bucket in `when` keeps apart",
+            )
         for key, names in (("unless", spec.unless), ("goal", spec.goal)):
             for place, name in enumerate(names):
                 self._check_event(name, self._file.at(key, place))
         where = self._where(start)
         ops = tuple(self._all_ops())
-        for _, schedule in [("schedule", start.schedule)] if start.schedule else []:
-            self._check_cron(schedule)
+        if start.schedule is not None:
+            self._check_cron(start.schedule)
         return Trigger(
             name=self._name,
             spec=spec,
@@ -134,8 +142,6 @@ class _Compiler:
             raise ConfigError(f"there is no event {name!r}", at=at, fix=fix)
 
     def _check_cron(self, text: str) -> None:
-        from datetime import UTC, datetime
-
         try:
             next(CronSim(text, datetime(2026, 1, 1, tzinfo=UTC)))
         except (CronSimError, StopIteration) as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -102,8 +103,6 @@ class Sweep:
             audience.profiles, audience.interactions, audience.items, now=now, cuts=audience.cuts
         )
         if trigger.when.segments:
-            from dataclasses import replace
-
             anew = replace(audience, profiles=frame)
             frame = beside(frame, segment_audience(self._world.workspace, anew, now=now).columns)
         held = evaluate_rules({"when": trigger.when}, frame, now=now, interactions=audience.interactions)

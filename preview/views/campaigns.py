@@ -29,7 +29,7 @@ def index(request: Request) -> Response:
         {
             "name": name,
             "spec": file.value,
-            "triggers": [trigger for trigger in triggers if trigger.value.campaign == name],
+            "triggers": [trigger for trigger in triggers if name in trigger.value.campaigns],
         }
         for name, file in workspace.campaign_files.items()
     ]

@@ -106,6 +106,7 @@ def test_what_a_dead_worker_had_claimed_another_takes_over(opened, store_url):
     # The first was only slow: what it does now comes too late and changes nothing.
     one._firing._render(due, _, NOW)
     one._firing._commit(due, NOW)
+    assert one.journal.counts["welcome", "sent", ""] == 0
     other.deliver()
     one.deliver()
     assert len(other.adapter.sent) + len(one.adapter.sent) == 1
@@ -145,6 +146,12 @@ def test_an_event_that_cancels_wins_over_a_mail_being_made(opened, store_url):
             ConfigError,
             3,
             "did you mean 'status'",
+        ),
+        (
+            "on: page_viewed\nexperiments: { e: { arms: { a: {}, b: {} } } }\ncampaign: offer\n",
+            ConfigError,
+            2,
+            "not carried out",
         ),
         ("on: page_viewed\ncap: [{ per: often }]\ncampaign: offer\n", ConfigError, 2, "is no duration"),
     ],
