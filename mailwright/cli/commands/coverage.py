@@ -1,0 +1,133 @@
+"""``mailwright coverage`` and ``lint``: the whole audience before the send, and what is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mailwright.cli.console import (
+    CampaignArgument,
+    JsonOption,
+    NowOption,
+    OccasionOption,
+    SeedOption,
+    Session,
+    StrictOption,
+    WorkersOption,
+    WorkspaceOption,
+    make_request,
+)
+from mailwright.engine import Plan, plan, render_plan
+from mailwright.workspace import open_workspace
+from render.checks import as_github, lint
+from render.coverage import Coverage, choice_coverage, full_coverage
+
+
+class LintFormat(StrEnum):
+    TEXT = "text"
+    GITHUB = "github"
+    JSON = "json"
+
+
+def register(app: typer.Typer) -> None:
+    app.command("coverage")(coverage)
+    app.command("lint")(lint_campaign)
+
+
+def coverage(
+    campaign: CampaignArgument,
+    quick: Annotated[bool, typer.Option("--quick", help="Only what is known without rendering.")] = False,
+    workspace: WorkspaceOption = Path(),
+    now: NowOption = None,
+    seed: SeedOption = None,
+    occasion: OccasionOption = None,
+    workers: WorkersOption = None,
+    strict: StrictOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Count who gets which block, fallback and variant over the whole audience, and pick mails for review."""
+    with Session(json) as session:
+        space = open_workspace(workspace)
+        request = make_request(
+            space, campaign, now=now, seed=seed, occasion=occasion, workers=workers, strict=strict
+        )
+        made = plan(request, session.stages)
+        found = choice_coverage(made.compiled, made.choices) if quick else _full(made, session)
+        data = asdict(found) | {"unseen": list(found.unseen), "not_eligible": dict(made.admission.skipped)}
+        session.finish(data, lambda console: _show(console, found))
+
+
+def _full(made: Plan, session: Session) -> Coverage:
+    with session.stages("render") as progress:
+        return full_coverage(
+            made.compiled,
+            made.context,
+            made.recipients,
+            workers=made.request.workers,
+            cache=made.request.workspace.state / "coverage",
+            progress=progress,
+        )
+
+
+def _show(console: Console, found: Coverage) -> None:
+    title = f"Blocks of {found.campaign}, {found.recipients:,} recipients"
+    table = Table("slot", "block", "may get it", "chosen", "shown", title=title, title_justify="left")
+    for block in found.blocks:
+        counts = (block.eligible, block.chosen, block.shown)
+        note = f" (shadowed by {block.shadowed_by})" if block.shadowed_by else ""
+        cells = ("–" if count is None else f"{count:,}" for count in counts)
+        table.add_row(escape(block.slot), escape(block.block + note), *cells)
+    console.print(table)
+    if found.exact:
+        console.print(f"largest mail: {found.largest_bytes:,} bytes ({found.largest_profile})", markup=False)
+        console.print(f"mails that rest on a block that needs nothing: {found.fallback_mails:,}")
+        console.print(f"{len(found.review)} profiles show everything:")
+        for pick in found.review:
+            console.print(f"  {pick.profile_id}: {', '.join(pick.shows[:3])}", markup=False, soft_wrap=True)
+
+
+def lint_campaign(
+    campaign: CampaignArgument,
+    form: Annotated[LintFormat, typer.Option("--format", help="How findings are printed.")] = LintFormat.TEXT,
+    workspace: WorkspaceOption = Path(),
+    now: NowOption = None,
+    seed: SeedOption = None,
+    occasion: OccasionOption = None,
+    workers: WorkersOption = None,
+    strict: StrictOption = False,
+    json: JsonOption = False,
+) -> None:
+    """Check the campaign's mails: size, accessibility, links, dark mode, what mail programs understand."""
+    with Session(json or form is LintFormat.JSON) as session:
+        space = open_workspace(workspace)
+        request = make_request(
+            space, campaign, now=now, seed=seed, occasion=occasion, workers=workers, strict=strict
+        )
+        made = plan(request, session.stages)
+        seen = _full(made, session)
+        review = pa.array([pick.profile_id for pick in seen.review] + [seen.largest_profile or ""])
+        rows = made.recipients.filter(pc.is_in(made.recipients["profile_id"], value_set=review))
+        mails = [row for batch in render_plan(made, rows) for row in batch.to_pylist()]
+        findings = lint(made.compiled, mails=mails, coverage=seen)
+        errors = sum(finding.level == "error" for finding in findings)
+
+        def show(console: Console) -> None:
+            if form is LintFormat.GITHUB:
+                typer.echo(as_github(findings))
+                return
+            for finding in findings:
+                console.print(str(finding), markup=False, soft_wrap=True)
+            console.print(f"{errors} errors, {len(findings) - errors} warnings")
+
+        session.finish({"errors": errors, "findings": [asdict(finding) for finding in findings]}, show)
+    if errors:
+        raise typer.Exit(1)

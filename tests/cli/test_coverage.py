@@ -1,0 +1,51 @@
+"""``coverage``, ``lint`` and ``verify-files``."""
+
+import json
+
+from tests.cli.conftest import NOW
+
+FILE = (
+    "<mjml><mj-body><mj-section><mj-column>"
+    "<mj-text>{{ a }} &amp; <b>{{ b }}</b></mj-text>"
+    "</mj-column></mj-section></mj-body></mjml>"
+)
+
+
+def test_coverage_counts_every_recipient_once_a_slot(cli, starter):
+    found = cli("coverage", "newsletter", "--workspace", starter, "--now", NOW, "--workers", 1).data
+    assert (found["exact"], found["recipients"], found["rendered"]) == (True, 5, 5)
+    shown = {}
+    for block in found["blocks"]:
+        shown[block["slot"]] = shown.get(block["slot"], 0) + block["shown"]
+    assert set(shown.values()) == {5}
+    assert found["largest_profile"] in {"p1", "p2", "p3", "p4", "p5"}
+    assert found["review"]
+
+
+def test_quick_coverage_renders_nothing_and_says_so(cli, starter):
+    found = cli("coverage", "newsletter", "--workspace", starter, "--now", NOW, "--quick").data
+    assert (found["exact"], found["rendered"]) == (False, None)
+    assert sum(block["chosen"] for block in found["blocks"] if block["slot"] == "hero") == 5
+
+
+def test_lint_finds_what_is_wrong_at_its_line(cli, starter):
+    assert cli("lint", "newsletter", "--workspace", starter, "--now", NOW).data["errors"] == 0
+    block = starter / "blocks" / "hero" / "ours.mjml"
+    block.parent.mkdir(parents=True)
+    block.write_text(
+        "---\nslot: hero\npriority: 99\n---\n<mj-section><mj-column>\n"
+        '<mj-image src="https://www.example.com/x.png" />\n</mj-column></mj-section>\n'
+    )
+    found = cli("lint", "newsletter", "--workspace", starter, "--now", NOW)
+    assert found.code == 1
+    (finding,) = [one for one in found.data["findings"] if one["level"] == "error"]
+    assert (finding["at"]["file"], finding["at"]["line"]) == ("blocks/hero/ours.mjml", 6)
+    github = cli("lint", "newsletter", "--workspace", starter, "--now", NOW, "--format", "github", plain=True)
+    assert "::error file=blocks/hero/ours.mjml,line=6" in github.out
+
+
+def test_any_mjml_file_is_held_against_the_slow_way(cli, tmp_path):
+    (tmp_path / "one.mjml").write_text(FILE)
+    found = cli("verify-files", tmp_path)
+    assert found.code == 0, found.err
+    assert json.loads(found.out)["equal"]
