@@ -129,6 +129,14 @@ class Triggers:
                 }
         return {"profile_id": profile_id, "now": now.isoformat(), "triggers": said}
 
+    def erase(self, profile_id: str) -> int:
+        """Forget a profile: its events, attributes, runs and sends here; how many rows. The outbox and the
+        files erase their own; dead letters are not searched, since they name nobody reliably."""
+        with self._ingestion.lock, self.store.db.write() as connection:
+            gone = self.store.erase(connection, profile_id)
+            self.people.forget([profile_id])
+        return gone
+
     def replay_dead_letters(self, *, now: datetime, limit: int = 1000) -> Ingested:
         """Take the dead letters once more, after the schema was mended, say; those that still cannot be taken
         are dead letters again."""

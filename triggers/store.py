@@ -221,6 +221,14 @@ class Store:
         wanted = wanted if trigger is None else wanted.where(sends.c.trigger == trigger)
         return int(connection.execute(wanted).scalar_one())
 
+    def erase(self, connection: sa.Connection, profile_id: str) -> int:
+        """Remove all that is kept of a profile, and of whom it was while anonymous; how many rows."""
+        gone = 0
+        for table in (events, runs, sends, aliases, profiles):
+            found = connection.execute(sa.delete(table).where(table.c.profile_id == profile_id))
+            gone += found.rowcount
+        return gone
+
     # ── dead letters, and the rest ──
 
     def bury(self, connection: sa.Connection, letters: Sequence[tuple[str, bytes]], source: str) -> None:

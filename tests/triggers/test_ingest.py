@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 from mailwright.errors import SendError
 from tests.triggers.conftest import NOW, identify, track
-from triggers.schema import events, runs
+from triggers.schema import events, metadata, runs
 
 HOUR = timedelta(hours=1)
 
@@ -197,3 +197,19 @@ def test_explain_says_what_each_trigger_says_now_and_has_said(opened, sqlite_url
     assert json.loads(json.dumps(found, default=str))
     with pytest.raises(Exception, match="no profile 'nobody'"):
         live.explain("nobody", now=NOW)
+
+
+def test_an_erased_profile_leaves_no_row(opened, store_url):
+    live = opened(store_url)
+    before = track("x", "page_viewed", 0)
+    before["anonymousId"] = before.pop("userId")
+    live.ingest([before, {**identify("new", email="new@example.com"), "anonymousId": "x"}], now=NOW)
+    live.ingest([track("new", "signed_up", 0), track("p1", "page_viewed", 0)], now=NOW)
+    live.fire_all(NOW)
+    assert live.erase("new") > 4
+    with live.store.db.read() as connection:
+        for table in metadata.sorted_tables:
+            for row in connection.execute(sa.select(table)):
+                assert "new" not in [str(value) for value in row], table.name
+    assert profile(live, "new")["email"] is None
+    assert live.explain("p1", now=NOW)

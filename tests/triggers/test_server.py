@@ -14,8 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
 
+from send.pages.app import PageSettings, mail_app
 from tests.triggers.conftest import NOW, track
-from triggers.http import EventSettings, event_app
+from triggers.http import EventSettings, event_app, event_routes
 from triggers.ingest import Ingested
 from triggers.openapi import OPENAPI
 from triggers.worker import Worker
@@ -177,3 +178,11 @@ def test_no_body_makes_the_server_fail(client, path, body):
     url = path.replace("{source}", "shop")
     answer = client.post(url, content=content, headers={**KEY, "X-Signature": sign})
     assert answer.status_code in (200, 400, 413)
+
+
+def test_the_routes_stand_beside_the_pages_that_recipients_see(worker, shared_world):
+    pages = PageSettings(outbox=worker.live.store.outbox, signer=shared_world.request("cart", "", NOW).signer)
+    with TestClient(mail_app(pages, routes=event_routes(worker, SETTINGS))) as client:
+        assert client.get("/healthz").status_code == 200
+        call = track("p0", "page_viewed", 0)
+        assert client.post("/v1/batch", json={"batch": [call]}, headers=KEY).json()["accepted"] == 1
