@@ -129,7 +129,9 @@ def _compare(writer: Writer, node: Compare) -> str:
 def _is(writer: Writer, node: Is) -> str:
     text = writer.write(node.operand)
     if node.what is None:
-        return f"({text} IS NULL)"
+        # PostgreSQL holds a row of nothing but NULLs to be NULL itself; an object of missing members is there
+        whole_row = writer.dialect == "postgres" and node.operand.kind.name == "object"
+        return f"({text} IS {'NOT DISTINCT FROM ' if whole_row else ''}NULL)"
     return f"COALESCE({text if node.what else f'NOT {text}'}, FALSE)"
 
 

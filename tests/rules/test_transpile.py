@@ -153,5 +153,15 @@ def test_postgresql_gives_the_same_profiles(
             assert theirs == expected, text
 
 
+def test_an_object_of_missing_members_is_there_in_postgresql_too(postgres: Any) -> None:
+    query = compile_rule("cart IS NULL", CATALOG, at=AT).sql("postgres", now=NOW)
+    with postgres.begin() as connection:
+        connection.execute(sa.text("SET LOCAL search_path TO rules_test; TRUNCATE profiles"))
+        connection.execute(
+            sa.text("INSERT INTO profiles (profile_id, cart) VALUES ('a', ROW(NULL)), ('b', NULL)")
+        )
+        assert [row[0] for row in connection.exec_driver_sql(query)] == ["b"]
+
+
 def _raw(query: str) -> str:
     return query.replace("%", "%%")
