@@ -15,6 +15,7 @@ from mailwright.sending import archive_of, workspace_outbox
 from mailwright.workspace import Workspace
 from send import Outbox
 from send.outbox.person import erase_person, held_of
+from triggers.store import Store
 
 REHEARSALS = (False, True)
 DERIVED = ("models", "preview", LAST_GOOD)
@@ -64,6 +65,10 @@ def forget(workspace: Workspace, profile_id: str) -> Forgotten:
         for row in held_of(outbox.db, ids)["messages"]:
             for written in workspace.state.rglob(f"*{row['message_id']}*.eml"):
                 written.unlink()
+        events = Store(outbox)
+        with events.db.write() as connection:
+            for one in ids:
+                events.erase(connection, one)
         messages += erase_person(outbox.db, ids)
         outbox.close()
     for folder in DERIVED:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from datetime import datetime
 
 from starlette.applications import Starlette
+from starlette.routing import BaseRoute
 
 from mailwright.errors import MailwrightError, UsageError
 from mailwright.model.identity import message_id
@@ -14,12 +17,35 @@ from mailwright.sending import LOCAL_ADAPTERS, archive_of, workspace_outbox
 from mailwright.workspace import Workspace
 from send import Adapter, open_adapter
 from send.pages import PageSettings, mail_app
+from triggers import EventSettings, Worker, event_routes, open_triggers
+
+WRITE_KEYS = "MAILWRIGHT_WRITE_KEYS"
+"""The environment variable with the keys, comma between them, under which events may be sent here."""
 
 
-def make_app(workspace: Workspace, secret: bytes | None) -> Starlette:
+@contextmanager
+def taking_events(workspace: Workspace, secret: bytes, *, now: datetime) -> Iterator[Sequence[BaseRoute]]:
+    """The routes that take events, and behind them the worker that fires triggers and sends their mails.
+
+    None without triggers or without write keys. Raises what opening the triggers or the adapter raises.
+    """
+    keys = frozenset(filter(None, os.environ.get(WRITE_KEYS, "").split(",")))
+    if not keys or not workspace.trigger_files:
+        yield ()
+        return
+    adapter = open_adapter(workspace.spec.esp, os.environ, root=workspace.state.resolve())
+    live = open_triggers(
+        workspace, outbox=workspace_outbox(workspace), adapter=adapter, now=now, secret=secret
+    )
+    with Worker(live) as worker:
+        yield event_routes(worker, EventSettings(keys))
+
+
+def make_app(workspace: Workspace, secret: bytes | None, *, routes: Sequence[BaseRoute] = ()) -> Starlette:
     """The application over the workspace's outbox and kept mails; ``secret`` signed the links in mails.
 
     The ESP's webhooks are taken when its credentials are there; without them only the pages are served.
+    ``routes`` are added to its own.
     """
     spec = workspace.spec
     archive = archive_of(workspace)
@@ -45,4 +71,4 @@ def make_app(workspace: Workspace, secret: bytes | None) -> Starlette:
         purposes={purpose: purpose.replace("_", " ").capitalize() for purpose in purposes},
         view=view,
     )
-    return mail_app(settings)
+    return mail_app(settings, routes=routes)

@@ -120,9 +120,9 @@ class TriggerSpec(Spec):
     """What a new beginning does while one of this trigger still waits for the same profile: it starts the
     wait afresh, is passed over, or waits on its own."""
     once_per: str | None = None
-    """What makes the occasion, of which each has at most one mail: an attribute (``cart.updated_at``), a field
-    of the event (``event.order_id``), ``ever``, or a duration since the last one was begun. None: each event
-    is an occasion."""
+    """What makes the occasion, of which each has at most one mail: an attribute (``cart.updated_at``), a
+    field of the event (``event.order_id``), ``ever``, or a duration since the last one was begun. None: each
+    event is an occasion."""
     cap: tuple[CapSpec, ...] = ()
     quiet_hours: QuietSpec | None = None
     priority: int = 0

@@ -8,9 +8,9 @@ from typing import Annotated
 import typer
 import uvicorn
 
-from mailwright.cli.console import JsonOption, WorkspaceOption, secret_of, to_json
+from mailwright.cli.console import JsonOption, WorkspaceOption, clock, secret_of, to_json
 from mailwright.errors import UsageError
-from mailwright.server import make_app
+from mailwright.server import make_app, taking_events
 from mailwright.workspace import open_workspace
 
 
@@ -24,9 +24,13 @@ def serve(
     port: Annotated[int, typer.Option("--port", min=1, max=65535, help="The port.")] = 8080,
     json: JsonOption = False,
 ) -> None:
-    """Serve webhooks, unsubscribe and preference pages, mails in the browser and /healthz until Ctrl-C."""
+    """Serve webhooks, unsubscribe and preference pages, mails in the browser and /healthz until Ctrl-C.
+
+    With triggers in the workspace and keys in MAILWRIGHT_WRITE_KEYS it takes events too (docs/triggers.md).
+    """
     space = open_workspace(workspace)
-    if secret_of(space.spec) is None:
+    secret = secret_of(space.spec)
+    if secret is None:
         variable = space.spec.secret_env
         raise UsageError(
             f"links cannot be read: the environment variable {variable} is not set",
@@ -34,5 +38,6 @@ def serve(
         )
     address = f"http://{host}:{port}"
     typer.echo(to_json({"url": address}) if json else f"Serving at {address} (Ctrl-C ends it)")
-    app = make_app(space, secret_of(space.spec))
-    uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+    with taking_events(space, secret, now=clock(None, space.spec)) as routes:
+        app = make_app(space, secret, routes=routes)
+        uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
