@@ -126,7 +126,8 @@ def _in_pandas(frame: pd.DataFrame, ids: pd.Series) -> pd.DataFrame:
     orders = frame[bought].assign(age=age[bought]).drop_duplicates(["profile_id", "at"])
 
     def count(which: Any) -> pd.Series:
-        return frame[which].groupby("profile_id").size().reindex(ids, fill_value=0)
+        counted: pd.Series = frame[which].groupby("profile_id").size().reindex(ids, fill_value=0)
+        return counted
 
     return pd.DataFrame(
         {

@@ -26,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import unescape
 from pathlib import Path
@@ -248,7 +248,7 @@ def rows_of(
     return rows
 
 
-def best_of(ways: dict[str, Callable[[], Sequence[Any]]], rounds: int) -> dict[str, float]:
+def best_of(ways: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """CPU seconds of the fastest round of each way; the ways take turns, so that noise meets all of them."""
     seconds = dict.fromkeys(ways, float("inf"))
     for _ in range(rounds):
@@ -323,8 +323,8 @@ def measure() -> dict[str, Any]:
 
     seconds = best_of(
         {"ours": ours, "jinja": through_jinja, "minijinja": through_minijinja, "full": full}, ROUNDS
-    )  # type: ignore[dict-item]
-    seconds |= best_of({"naive": through_all}, 1)  # type: ignore[dict-item]
+    )
+    seconds |= best_of({"naive": through_all}, 1)
     per_mail = {
         "ours": seconds["ours"] / PROFILES,
         "jinja": seconds["jinja"] / (PROFILES // 4),
