@@ -15,6 +15,9 @@ from pydantic import TypeAdapter, ValidationError
 from mailwright.errors import ConfigError, Location, did_you_mean
 from mailwright.model.spec import Spec
 
+DEEPEST, MOST_VALUES = 50, 100_000
+"""Levels and values of a file, its aliases written out; more is a mistake or an attack."""
+
 T = TypeVar("T")
 Key = str | int
 
@@ -90,6 +93,7 @@ def parse_yaml(text: str, model: type[T] | Any, *, file: str, first_line: int = 
     lines = tuple(padded.split("\n"))
     root = _compose(padded, file, lines)
     located: Located[Any] = Located(None, file, lines, root)
+    _refuse_bombs(root, located)
     _refuse_duplicate_keys(root, located)
     data = _construct(root, located)
     try:
@@ -107,6 +111,8 @@ def _compose(text: str, file: str, lines: tuple[str, ...]) -> yaml.Node | None:
         place: Located[None] = Located(None, file, lines, None)
         at = place._place(mark.line, mark.column + 1) if mark else Location(file)
         raise ConfigError(f"this is not YAML: {error.problem or error.context}", at=at) from error
+    except RecursionError as error:
+        raise ConfigError(f"this is nested more than {DEEPEST} levels deep", at=Location(file, 1)) from error
     except yaml.YAMLError as error:  # characters that YAML does not allow carry no mark
         raise ConfigError(f"this is not YAML: {error}", at=Location(file)) from error
 
@@ -124,6 +130,29 @@ def _construct(root: yaml.Node | None, located: Located[Any]) -> Any:
         raise ConfigError(f"this YAML cannot be read: {problem}", at=at) from error
     finally:
         loader.dispose()
+
+
+def _refuse_bombs(root: yaml.Node | None, located: Located[Any]) -> None:
+    """Raise ConfigError for anchors that hold themselves or blow up, and for nesting without end."""
+    sizes: dict[int, int] = {}
+
+    def size(node: yaml.Node, above: tuple[int, ...]) -> int:
+        """The number of values that the node stands for once all aliases are written out."""
+        if id(node) in above:
+            raise ConfigError("this anchor holds itself", at=located._location(node), fix="write it out")
+        if len(above) > DEEPEST:
+            raise ConfigError(f"this is nested more than {DEEPEST} levels deep", at=located._location(node))
+        if id(node) not in sizes:
+            inside = (*above, id(node))
+            parts = node.value if isinstance(node, yaml.CollectionNode) else ()
+            children = [child for part in parts for child in (part if isinstance(part, tuple) else (part,))]
+            sizes[id(node)] = 1 + sum(size(child, inside) for child in children)
+        return sizes[id(node)]
+
+    if root is not None and size(root, ()) > MOST_VALUES:
+        raise ConfigError(
+            f"its aliases make more than {MOST_VALUES:,} values of this", at=located._location(root)
+        )
 
 
 def _refuse_duplicate_keys(node: yaml.Node | None, located: Located[Any]) -> None:
