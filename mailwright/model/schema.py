@@ -12,6 +12,18 @@ from mailwright.model.spec import Spec
 AttributeType = Literal["string", "integer", "number", "boolean", "date", "timestamp", "list", "object"]
 """``integer`` is 64-bit, ``number`` a double, ``timestamp`` an instant (kept in UTC, microseconds)."""
 
+PYTHON_TYPES: dict[AttributeType, type | tuple[type, ...]] = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "boolean": bool,
+    "date": date,
+    "timestamp": datetime,
+    "list": (list, tuple),
+    "object": dict,
+}
+"""What a default or an allowed value is in Python."""
+
 PII = Literal["none", "indirect", "direct"]
 """``direct`` identifies a person alone (an address, a name), ``indirect`` in combination (a birthday)."""
 
@@ -41,6 +53,15 @@ class Attribute(Spec):
             raise ValueError("a list, and only a list, has items (the attribute of its elements)")
         if (self.type == "object") != (self.fields is not None):
             raise ValueError("an object, and only an object, has fields (name: attribute)")
+        return self
+
+    @model_validator(mode="after")
+    def _values_are_of_the_type(self) -> Attribute:
+        for value in (self.default, *(self.allowed or ())):
+            if value is not None and not isinstance(value, PYTHON_TYPES[self.type]):
+                raise ValueError(f"{value!r} is no {self.type}")
+            if isinstance(value, bool) and self.type != "boolean":
+                raise ValueError(f"{value!r} is no {self.type}")
         return self
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from audience import FEATURES
 from mailwright.errors import ConfigError, Location, UsageError, did_you_mean
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.segment import SegmentSpec
@@ -17,6 +19,32 @@ from mailwright.model.yamltext import Located, parse_yaml
 T = TypeVar("T")
 
 CONFIG = "mailwright.yaml"
+NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+
+RESERVED = frozenset(
+    [
+        "abort",
+        "asset",
+        "brand",
+        "campaign",
+        "email_key",
+        "email_problem",
+        "item",
+        "loop",
+        "now",
+        "preheader",
+        "preferences_url",
+        "recommendation_note",
+        "recommendations",
+        "segment",
+        "subject",
+        "t",
+        "unsubscribe_url",
+        "view_url",
+    ]
+)
+"""Names of templates and frames that no attribute of a profile can have."""
+
 LARGEST_YAML = 1_000_000
 """Bytes; a larger file is a mistake or an attack."""
 
@@ -112,7 +140,26 @@ def _shown(root: Path, path: Path) -> str:
     return path.relative_to(root).as_posix()
 
 
+def _check_schemas(workspace: Workspace) -> None:
+    """Raise ConfigError for an attribute whose name is none, or means something else already."""
+    for section in ("profile", "item", "event"):
+        for name in getattr(workspace.spec, section):
+            at = workspace.config.at_key(section, name)
+            if not NAME.fullmatch(name):
+                raise ConfigError(
+                    f"{name!r} is no name of an attribute", at=at, fix="letters, digits and _, no digit first"
+                )
+            if section == "profile" and (name in FEATURES or name in RESERVED):
+                what = (
+                    "is computed from interactions"
+                    if name in FEATURES
+                    else "means something else in templates"
+                )
+                raise ConfigError(f"{name!r} {what}", at=at, fix="give the attribute another name")
+
+
 def _check_names(workspace: Workspace) -> None:
+    _check_schemas(workspace)
     for name, segment in workspace.segments.items():
         if segment.parent is not None and segment.parent not in workspace.segments:
             raise ConfigError(

@@ -89,6 +89,24 @@ WRONG = {
         "fallback('Hello' }}",
         ["newsletter.yaml:3"],
     ),
+    "a default of another type": (
+        "mailwright.yaml",
+        "default: 0, min: 0",
+        "default: lots, min: 0",
+        ["mailwright.yaml:18", "'lots' is no integer"],
+    ),
+    "an attribute with a name that is taken": (
+        "mailwright.yaml",
+        "country: {",
+        "recommendations: {",
+        ["mailwright.yaml:17:3", "'recommendations'"],
+    ),
+    "an attribute with the name of a feature": (
+        "mailwright.yaml",
+        "country: {",
+        "purchases: {",
+        ["mailwright.yaml:17:3", "computed"],
+    ),
     "an unknown strategy": (
         "campaigns/newsletter.yaml",
         "{ n: 7 }",
