@@ -44,6 +44,7 @@ def query(sql: str, params: dict[str, Any] | None = None, /, **tables: pa.Table)
     connection = duckdb.connect(":memory:", config=_LOCKED)
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # it would stand on stdout, beside the JSON
         for name, table in tables.items():
             connection.register(name, table)
         return connection.sql(sql, params=params or {}).to_arrow_table()

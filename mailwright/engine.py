@@ -267,7 +267,7 @@ def recommend(
         n=request.spec.recommendations.n,
         now=request.now,
         strategy=strategy,
-        segments=segmentation.columns,
+        segments=segmentation.columns if segmentation.columns.num_columns else None,
         progress=progress,
     )
 

@@ -7,6 +7,7 @@ it is no worse than the one there; from then on that model is used until the nex
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from audience import Audience
-from mailwright.errors import DataError
+from mailwright.errors import DataError, ModelError
 from mailwright.model.workspace import RecommendSpec
 from mailwright.progress import Stages
 from mailwright.workspace import Workspace
@@ -87,7 +88,7 @@ def train_candidate(
             versions.promote(name)
             return Candidate(name, model, None, None, True, error.what)
         in_place = None
-        if any(version.in_place for version in versions.versions()):
+        with suppress(ModelError):  # none in place, or a damaged one: the new one stands for itself
             theirs = tuned_spec(workspace.spec.recommend, versions.current())
             in_place = judged if theirs == spec else evaluate(*data, theirs, now=now, seed=seed)
         verdict = judged.verdict(in_place, seed=seed)

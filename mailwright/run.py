@@ -40,6 +40,10 @@ class Rendering:
     """(slot, block) → mails that show it."""
     sources: Counter[str] = field(default_factory=Counter)
     """Source → recommended items shown."""
+    failed: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(slot, block) → mails for which the block was tried and could not be made."""
+    failures: dict[tuple[str, str], str] = field(default_factory=dict)
+    """The first reason of each."""
     with_fallback: int = 0
     """Mails in which a slot rests on its last block though it has others."""
     bytes: int = 0
@@ -67,10 +71,21 @@ class Rendering:
             row = pc.index(sizes, largest).as_py()
             self.largest, self.largest_profile = largest, mails["profile_id"][row].as_py()
 
+    @property
+    def notes(self) -> list[str]:
+        """What a person should know: the blocks that could not be made for somebody."""
+        return [
+            f"block {block} could not be made for {count:,} recipients: {self.failures[slot, block]}"
+            for (slot, block), count in self.failed.most_common()
+        ]
+
     def _add_trace(self, trace: dict[str, Any], resting: frozenset[tuple[str, str]]) -> None:
         shown = trace["slots"].items()
         self.blocks.update((slot, block) for slot, block in shown if block is not None)
         self.with_fallback += any(pair in resting for pair in shown)
+        for slot, block, why in trace.get("failed", ()):
+            self.failed[slot, block] += 1
+            self.failures.setdefault((slot, block), why)
         self.sources.update(source for _, source in trace.get("recommendations", ()))
 
 
@@ -198,6 +213,6 @@ def report(plan: Plan, rendering: Rendering, sent: int, seconds: dict[str, float
         "bytes": rendering.bytes,
         "largest": {"bytes": rendering.largest, "profile_id": rendering.largest_profile},
         "fingerprint": plan.fingerprint,
-        "notes": list(plan.notes),
+        "notes": [*plan.notes, *rendering.notes],
         "seconds": seconds,
     }

@@ -141,6 +141,7 @@ class _Buckets:
 
     def __init__(self, profile_ids: pa.Array | pa.ChunkedArray) -> None:
         self._connection = duckdb.connect()
+        self._connection.execute("SET enable_progress_bar = false")  # it would stand on stdout
         self._connection.register("ids", pa.table({"id": profile_ids}))
 
     def __enter__(self) -> _Buckets:

@@ -70,6 +70,7 @@ def facts_of(question: Question) -> Iterator[duckdb.DuckDBPyConnection]:
     connection = duckdb.connect()
     try:
         connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # it would stand on stdout, beside the JSON
         for frame, spec in (
             (question.messages, MESSAGES_TABLE),
             (question.outcomes, OUTCOMES_TABLE),

@@ -7,6 +7,7 @@ place and those that were before it. A reader sees the old or the new one, never
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,11 @@ class ModelVersions:
     def versions(self) -> tuple[Version, ...]:
         """Every version kept, oldest first."""
         history = self._history()
-        return tuple(self._version(name, history[-1:] == [name]) for name in self._names())
+        found = []
+        for name in self._names():
+            with suppress(ModelError):  # a damaged one can be neither used nor gone back to
+                found.append(self._version(name, history[-1:] == [name]))
+        return tuple(found)
 
     def _version(self, name: str, in_place: bool) -> Version:
         head = _read(self._path(name) / "model.json")
@@ -96,7 +101,9 @@ class ModelVersions:
         path = self.folder / "current.json"
         if not path.exists():
             return []
-        return [name for name in _read(path)["history"] if (self._path(name) / "model.json").exists()]
+        with suppress(ModelError):
+            return [name for name in _read(path)["history"] if (self._path(name) / "model.json").exists()]
+        return []
 
     def _write(self, history: list[str]) -> None:
         beside = self.folder / "current.json.writing"

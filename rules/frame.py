@@ -168,6 +168,7 @@ def _database() -> duckdb.DuckDBPyConnection:
         }
     )
     database.execute("SET TimeZone = 'UTC'")
+    database.execute("SET enable_progress_bar = false")  # it would stand on stdout, beside the JSON
     return database
 
 

@@ -14,6 +14,8 @@ def main() -> None:
     The commands are imported here and not above: the processes that render import this package again, and
     need none of them (two seconds each).
     """
-    from mailwright.cli.main import main as run
-
+    try:
+        from mailwright.cli.main import main as run
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
     run()

@@ -31,7 +31,9 @@ NowOption = Annotated[
     str | None,
     typer.Option("--now", metavar="TIME", help="The clock: ISO 8601, UTC unless it says otherwise."),
 ]
-SeedOption = Annotated[int | None, typer.Option("--seed", help="In place of the workspace's seed.")]
+SeedOption = Annotated[
+    int | None, typer.Option("--seed", min=0, max=2**32 - 1, help="In place of the workspace's seed.")
+]
 WorkersOption = Annotated[
     int | None, typer.Option("--workers", min=1, help="Processes that render.", show_default="all cores")
 ]
@@ -167,7 +169,13 @@ def clock(now: str | None, spec: WorkspaceSpec) -> datetime:
             moment = datetime.fromisoformat(now)
         except ValueError as error:
             raise UsageError(f"--now {now!r} is no time", fix="write it as 2026-11-20T09:00:00Z") from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    try:
+        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError as error:
+        raise UsageError(f"--now {now!r} is no time in UTC") from error
+    if not 2000 <= moment.year < 2200:
+        raise UsageError(f"the clock says {moment.isoformat()}", fix="a time between 2000 and 2200")
+    return moment
 
 
 def error_data(error: Exception) -> dict[str, Any]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from typing import Any
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from mailwright.model.experiment import ExperimentSpec, HoldoutSpec
 from mailwright.model.spec import Spec
+
+ADDRESS = re.compile(r"[^@\s<>,;:]+@[^@\s<>,;:]+\.[^@\s<>,;:.]+")
+"""What a sender's address looks like at least; the adapter checks it to the letter."""
 
 
 class Sender(Spec):
@@ -17,6 +21,20 @@ class Sender(Spec):
     name: str
     email: str
     reply_to: str | None = None
+
+    @field_validator("name", "email", "reply_to")
+    @classmethod
+    def _one_line(cls, value: str | None) -> str | None:
+        if value is not None and any(not character.isprintable() for character in value):
+            raise ValueError("a line break or control character cannot stand in a mail's header")
+        return value
+
+    @field_validator("email", "reply_to")
+    @classmethod
+    def _an_address(cls, value: str | None) -> str | None:
+        if value is not None and not ADDRESS.fullmatch(value):
+            raise ValueError(f"{value!r} is no e-mail address")
+        return value
 
 
 class Gates(Spec):

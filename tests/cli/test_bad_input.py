@@ -107,6 +107,12 @@ WRONG = {
         "purchases: {",
         ["mailwright.yaml:17:3", "computed"],
     ),
+    "a sender without an address": (
+        "mailwright.yaml",
+        "email: hello@example.com",
+        "email: hello",
+        ["mailwright.yaml:6:10", "no e-mail address"],
+    ),
     "an unknown strategy": (
         "campaigns/newsletter.yaml",
         "{ n: 7 }",
@@ -173,6 +179,42 @@ def test_bad_rows_are_counted_listed_and_an_error_when_strict(cli, starter):
     listed = "".join(path.read_text() for path in (starter / ".mailwright" / "rejects").iterdir())
     assert "p8" in listed or "not an address" not in listed
     assert cli("run", "newsletter", "--workspace", starter, "--now", NOW, "--dry-run", "--strict").code == 1
+
+
+def test_a_workspace_without_segments_runs(cli, starter):
+    (starter / "segments.yaml").unlink()
+    data = cli("run", "newsletter", "--workspace", starter, "--now", NOW, "--dry-run").data
+    assert (data["rendered"], data["segments"]) == (5, {})
+
+
+def test_a_block_that_fails_for_everybody_is_said(cli, starter):
+    block = starter / "blocks" / "offer" / "mine.mjml"
+    block.parent.mkdir(parents=True)
+    block.write_text(
+        "---\nslot: offer\npriority: 99\n---\n<mj-section><mj-column>\n"
+        "<mj-text>{% for i in range(1000000000) %}x{% endfor %}</mj-text></mj-column></mj-section>\n"
+    )
+    data = cli("run", "newsletter", "--workspace", starter, "--now", NOW, "--dry-run").data
+    assert data["rendered"] == 5
+    assert any("offer/mine could not be made for 5" in note for note in data["notes"])
+
+
+def test_a_damaged_model_stops_nothing(cli, starter):
+    run = ("run", "newsletter", "--workspace", starter, "--now", NOW, "--dry-run")
+    cli("train", "--workspace", starter, "--now", NOW, "--force")
+    for path in (starter / ".mailwright" / "models").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"\xff\xfe not what it was")
+    assert cli(*run).data["rendered"] == 5
+    assert cli("train", "--workspace", starter, "--now", NOW, "--force").code == 0
+    assert cli(*run).data["rendered"] == 5
+
+
+@pytest.mark.parametrize(
+    "options", [("--seed", "-1"), ("--now", "0001-01-01T00:00:00+09:00"), ("--now", "1970-01-01")]
+)
+def test_a_seed_or_clock_out_of_reach_is_wrong_use(cli, starter, options):
+    assert cli("run", "newsletter", "--workspace", starter, "--dry-run", *options).code == 2
 
 
 def test_a_clock_that_is_no_time_is_wrong_use(cli, starter):

@@ -110,6 +110,9 @@ def run(
         data = report(made, rendering, delivery.get("sent", 0), session.stages.seconds)
         data |= {"dry_run": dry_run, "gates": [gate.__dict__ for gate in gates], "delivery": delivery}
 
+        if delivery.get("skipped") and not delivery["sent"] + delivery["already_sent"]:
+            data["notes"].append(f"nobody was mailed: {shown(delivery['skipped'])}")
+
         def show(console: Console) -> None:
             console.print(summary(data))
             for line in next_steps(request.workspace.root, campaign, samples, destination):
