@@ -1,5 +1,7 @@
 """Whatever is wrong with a workspace is one clear message with its place, never a traceback."""
 
+import json
+
 import pytest
 
 from tests.cli.conftest import NOW
@@ -176,8 +178,14 @@ def test_bad_rows_are_counted_listed_and_an_error_when_strict(cli, starter):
     data = cli("run", "newsletter", "--workspace", starter, "--now", NOW, "--dry-run").data
     assert data["profiles"] == 7
     assert data["skipped"] == {"invalid_address": 1, "no_consent": 1}
-    listed = "".join(path.read_text() for path in (starter / ".mailwright" / "rejects").iterdir())
-    assert "p8" in listed or "not an address" not in listed
+    assert data["data"]["profiles"]["rejected"] == {"profile_id: duplicate, a later row has the same": 1}
+    lines = (starter / ".mailwright" / "rejects" / "rejects.jsonl").read_text().splitlines()
+    listed = [json.loads(line) for line in lines]
+    assert {(one["attribute"], one["outcome"]) for one in listed} == {
+        ("profile_id", "row rejected"),
+        ("email", "value set aside"),
+    }
+    assert "not an address" not in "".join(lines)
     assert cli("run", "newsletter", "--workspace", starter, "--now", NOW, "--dry-run", "--strict").code == 1
 
 

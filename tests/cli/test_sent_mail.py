@@ -75,8 +75,12 @@ def test_a_person_sees_all_that_is_held(cli, starter, sent):
 @pytest.mark.usefixtures("sent")
 def test_a_forgotten_person_is_nowhere_and_stays_unmailable(cli, starter):
     profiles = (starter / "data" / "profiles.csv").read_text()
+    assert cli("coverage", "newsletter", "--workspace", starter, "--now", NOW, "--workers", 1).code == 0
+    assert [path for path in (starter / ".mailwright").rglob("*.json") if b"p1" in path.read_bytes()]
     done = cli("forget", "p1", "--workspace", starter)
     assert done.code == 0, done.err
+    for path in (starter / ".mailwright").rglob("*.json"):
+        assert b'"p1"' not in path.read_bytes(), path
     assert done.data["mails"] == 1
     assert done.data["messages"] == 1
     for path in starter.rglob("*"):
