@@ -28,20 +28,9 @@ from preview.display import picture
 from preview.fullpass import FullPasses
 from preview.guard import Guard
 from preview.live import Live, follow
+from preview.navigation import entries, page_routes
 from preview.paper import STATIC, Paper
 from preview.settings import PreviewSettings
-from preview.views import (
-    approval,
-    campaigns,
-    compare,
-    library,
-    mails,
-    recommendations,
-    samples,
-    segments,
-    sends,
-    whatif,
-)
 
 __all__ = ["PreviewSettings", "create_app", "listen", "serve"]
 
@@ -59,7 +48,7 @@ def create_app(workspace_root: Path, *, settings: PreviewSettings | None = None)
     )
     app.state.desk = desk
     app.state.live = live
-    app.state.paper = Paper()
+    app.state.paper = Paper(entries())
     app.state.passes = FullPasses(desk.root / ".mailwright" / "preview")
     app.state.workspace_name = lambda: _workspace_name(desk)
     return app
@@ -67,39 +56,8 @@ def create_app(workspace_root: Path, *, settings: PreviewSettings | None = None)
 
 def routes() -> list[Route | Mount]:
     """Every address of the preview."""
-    campaign = "/c/{campaign}"
     return [
-        Route("/", campaigns.index),
-        Route(campaign, campaigns.campaign),
-        Route(campaign + "/summary", campaigns.summary),
-        Route(campaign + "/progress", campaigns.progress),
-        Route(campaign + "/exact", campaigns.exact),
-        Route(campaign + "/checks", campaigns.checks),
-        Route(campaign + "/sheet", campaigns.sheet),
-        Route(campaign + "/segments", segments.beside),
-        Route(campaign + "/mail", mails.mail),
-        Route(campaign + "/frame", mails.frame),
-        Route(campaign + "/raw", mails.raw),
-        Route(campaign + "/mime", mails.mime),
-        Route(campaign + "/next", mails.next_mail),
-        Route(campaign + "/random", mails.random_mail),
-        Route(campaign + "/find", mails.find_mail),
-        Route(campaign + "/whatif", whatif.what_if),
-        Route(campaign + "/golden", mails.golden, methods=["POST"]),
-        Route(campaign + "/compare", compare.compare),
-        Route(campaign + "/compare/frame", compare.frame),
-        Route(campaign + "/approval", approval.page),
-        Route(campaign + "/approve", approval.give, methods=["POST"]),
-        Route(campaign + "/test", approval.test, methods=["POST"]),
-        Route("/recommendations", recommendations.recommendations),
-        Route("/recommendations/item", recommendations.item),
-        Route("/sends", sends.sends),
-        Route("/messages", sends.messages),
-        Route("/segments", segments.segments),
-        Route("/library", library.library),
-        Route("/source", library.source),
-        Route("/sample", samples.samples),
-        Route("/sample/frame", samples.frame),
+        *page_routes(),
         Route("/assets/{name}", _asset),
         Route("/events", _events),
         Mount("/static", StaticFiles(directory=STATIC)),

@@ -13,18 +13,12 @@ from starlette.responses import HTMLResponse
 from mailwright import __version__
 from mailwright.errors import MailwrightError, SourceError
 from preview.because import because
+from preview.entry import Entry
 
 HERE = Path(__file__).resolve().parent
-PAGES = HERE / "pages"
+FOLDERS = (HERE / "pages",)
+"""Where the templates of pages are."""
 STATIC = HERE / "static"
-
-NAV = (
-    ("campaigns", "/", "Campaigns"),
-    ("segments", "/segments", "Segments"),
-    ("recommendations", "/recommendations", "Recommendations"),
-    ("library", "/library", "Blocks"),
-    ("sends", "/sends", "Sends"),
-)
 
 SKIP_TEXT = {
     "not_in_audience": "the audience rule does not hold",
@@ -97,9 +91,9 @@ def value_text(value: Any) -> str:
 class Paper:
     """All pages of the preview, from the templates in ``pages/``."""
 
-    def __init__(self) -> None:
+    def __init__(self, navigation: tuple[Entry, ...]) -> None:
         self.env = Environment(
-            loader=FileSystemLoader(PAGES),
+            loader=FileSystemLoader(FOLDERS),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -113,7 +107,7 @@ class Paper:
             "skip_text": skip_text,
             "value": value_text,
         }
-        self.env.globals |= {"nav": NAV, "version": __version__, "because": because}
+        self.env.globals |= {"nav": navigation, "version": __version__, "because": because}
 
     def page(self, request: Request, name: str, /, *, status: int = 200, **values: Any) -> HTMLResponse:
         """One page, or a piece of one when its name starts with an underscore."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from mailwright.errors import MailwrightError, UsageError
 from mailwright.review import approval_of, approvals, approve, read_review
@@ -67,5 +68,8 @@ def _test(request: Request, given: FormData) -> Response:
     return page(request, said=said)
 
 
-give = form(_approve)
-test = form(_test)
+ROUTES = [
+    Route("/c/{campaign}/approval", page),
+    Route("/c/{campaign}/approve", form(_approve), methods=["POST"]),
+    Route("/c/{campaign}/test", form(_test), methods=["POST"]),
+]

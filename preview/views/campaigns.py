@@ -6,11 +6,13 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from mailwright.errors import MailwrightError
 from mailwright.explain import row_of
 from preview.census import Census, Share, shares
 from preview.desk import View, Work
+from preview.entry import Entry
 from preview.findings import shown_findings
 from preview.fullpass import Pass
 from preview.ground import clock_of
@@ -189,3 +191,15 @@ def _exact_values(running: Pass) -> dict[str, Any]:
         "sources": sources,
         "items_shown": sum(share.count for share in sources),
     }
+
+
+ENTRY = Entry("campaigns", "/", "Campaigns", place=10)
+ROUTES = [
+    Route("/", index),
+    Route("/c/{campaign}", campaign),
+    Route("/c/{campaign}/summary", summary),
+    Route("/c/{campaign}/progress", progress),
+    Route("/c/{campaign}/exact", exact),
+    Route("/c/{campaign}/checks", checks),
+    Route("/c/{campaign}/sheet", sheet),
+]

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from mailwright.engine import Plan
 from mailwright.errors import MailwrightError, UsageError
@@ -91,3 +92,9 @@ def _plan_at(view: View, revision: str) -> Plan:
         view.memo[key] = plan_at(view.plan, commit)
     plan: Plan = view.memo[key]
     return plan
+
+
+ROUTES = [
+    Route("/c/{campaign}/compare", compare),
+    Route("/c/{campaign}/compare/frame", frame),
+]

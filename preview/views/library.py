@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from mailwright.engine import SHIPPED
+from preview.entry import Entry
 from preview.sources import file_named, files_of
 from preview.views.context import desk_of, paper_of
 from render import load_library
@@ -60,3 +62,10 @@ def source(request: Request) -> Response:
     desk = desk_of(request)
     file = file_named(desk.root, request.query_params.get("file", ""))
     return paper_of(request).page(request, "source.html", file=file, lines=file.lines(), active="library")
+
+
+ENTRY = Entry("library", "/library", "Blocks", place=50)
+ROUTES = [
+    Route("/library", library),
+    Route("/source", source),
+]

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from mailwright.engine import Plan
 from mailwright.errors import MailwrightError, UsageError
@@ -147,9 +148,6 @@ def _golden(request: Request, given: FormData) -> Response:
     folder = save_case(mail_of(request, view), str(given.get("name", "")).strip())
     query = [*request.query_params.multi_items(), ("saved", folder.name)]
     return RedirectResponse(f"/c/{campaign_of(request)}/mail?{urlencode(query)}", status_code=303)
-
-
-golden = form(_golden)
 
 
 def mail_of(request: Request, view: View) -> Mail:
@@ -289,3 +287,15 @@ def _policy(look: Any) -> dict[str, str]:
 
 
 Page = Callable[[Request], Response]
+
+
+ROUTES = [
+    Route("/c/{campaign}/mail", mail),
+    Route("/c/{campaign}/frame", frame),
+    Route("/c/{campaign}/raw", raw),
+    Route("/c/{campaign}/mime", mime),
+    Route("/c/{campaign}/next", next_mail),
+    Route("/c/{campaign}/random", random_mail),
+    Route("/c/{campaign}/find", find_mail),
+    Route("/c/{campaign}/golden", form(_golden), methods=["POST"]),
+]

@@ -8,10 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from mailwright.errors import UsageError, did_you_mean
 from mailwright.models import tuned_spec
 from preview.display import with_own_pictures
+from preview.entry import Entry
 from preview.ground import Ground
 from preview.person import name_of, shown_values
 from preview.views.context import desk_of, paper_of
@@ -139,3 +141,10 @@ def _item(ground: Ground, item_id: str | None) -> dict[str, Any]:
         "category": values.get("category") or "",
         "picture": picture if picture.startswith("/assets/") else "",
     }
+
+
+ENTRY = Entry("recommendations", "/recommendations", "Recommendations", place=30)
+ROUTES = [
+    Route("/recommendations", recommendations),
+    Route("/recommendations/item", item),
+]

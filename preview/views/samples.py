@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
 
 from mailwright.errors import MailwrightError
 from preview.display import for_display, with_stand_ins
@@ -49,3 +50,9 @@ def frame(request: Request) -> Response:
     html = made["html"] or b"<p>There is no mail for this sample.</p>"
     shown = with_stand_ins(for_display(html, ground.source.assets, look))
     return HTMLResponse(shown, headers={"content-security-policy": mail_policy()})
+
+
+ROUTES = [
+    Route("/sample", samples),
+    Route("/sample/frame", frame),
+]

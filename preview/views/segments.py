@@ -5,9 +5,11 @@ from __future__ import annotations
 import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from mailwright.engine import Plan
 from mailwright.errors import MailwrightError
+from preview.entry import Entry
 from preview.finder import Among, rows_among
 from preview.mail import make_mail
 from preview.person import name_of
@@ -86,3 +88,10 @@ def _column(request: Request, plan: Plan, name: str, count: int, profile_id: str
         "subject": made.made["subject"] or "",
         "slots": slots,
     }
+
+
+ENTRY = Entry("segments", "/segments", "Segments", place=20)
+ROUTES = [
+    Route("/segments", segments),
+    Route("/c/{campaign}/segments", beside),
+]

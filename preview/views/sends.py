@@ -7,11 +7,13 @@ from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Route
 
 from mailwright.model.message import Status
 from mailwright.sending import workspace_outbox
 from mailwright.workspace import Workspace
 from preview.census import Share
+from preview.entry import Entry
 from preview.masking import masked_text
 from preview.views.context import desk_of, paper_of
 
@@ -102,3 +104,10 @@ def _sends(workspace: Workspace, rehearsal: bool) -> list[dict[str, Any]]:
         }
         for one in reversed(standings)
     ]
+
+
+ENTRY = Entry("sends", "/sends", "Sends", place=60)
+ROUTES = [
+    Route("/sends", sends),
+    Route("/messages", messages),
+]

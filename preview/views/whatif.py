@@ -7,6 +7,7 @@ from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
 
 from audience import FEATURES
 from mailwright.catalog import profile_schema
@@ -74,3 +75,8 @@ def _field(name: str, attribute: Attribute, value: Any, *, changed: bool) -> dic
         "computed": name in FEATURES,
         "changed": changed,
     }
+
+
+ROUTES = [
+    Route("/c/{campaign}/whatif", what_if),
+]

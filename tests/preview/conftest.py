@@ -24,6 +24,7 @@ QUIET = [
     "--disable-component-update",
     "--disable-sync",
 ]
+AXE = Path(__file__).with_name("vendor") / "axe.min.js"
 SCREENSHOTS = Path(__file__).resolve().parents[1] / "screenshots"
 
 
@@ -105,12 +106,27 @@ class Window:
 
     def open(self, path):
         self.page.goto(path)
+        # The page itself, not the one that says how far the work on it is.
+        self.page.wait_for_selector(".steps", state="detached", timeout=60_000)
         return self.page
 
     def expect_refusals(self):
         """The browser says what the mail's policy refused; anything else is still a complaint."""
         known = ("Content Security Policy", "Blocked script execution", "404 (Not Found)")
         self.complaints = [text for text in self.complaints if not any(part in text for part in known)]
+
+    def barriers(self):
+        """What axe-core finds serious or critical on the page, by WCAG 2.2 AA."""
+        self.page.evaluate(AXE.read_text())
+        found = self.page.evaluate(
+            "axe.run(document, {iframes: false, runOnly: "
+            "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+        )
+        return [
+            f"{problem['id']}: {problem['nodes'][0]['html'][:200]} {problem['nodes'][0]['failureSummary']}"
+            for problem in found["violations"]
+            if problem["impact"] in ("serious", "critical")
+        ]
 
     def shoot(self, name):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
