@@ -54,7 +54,7 @@ from render import (
     render_batch,
 )
 from render.batch import row_columns
-from render.placing import Code
+from render.placed import Code
 from render.program import Mail, Program, program
 from render.rows import batch_rows
 from render.slowly import SlowWay

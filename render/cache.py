@@ -13,7 +13,7 @@ from mailwright.model.identity import fingerprint
 from render.compiled import CompileStats
 from render.furnace import fire
 from render.kiln import Inliner
-from render.placing import Placed
+from render.placed import Placed
 from render.source import Segment
 
 

@@ -12,7 +12,7 @@ from mailwright.errors import Location
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.workspace import WorkspaceSpec
 from render.library import BlockSpec, Strings
-from render.placing import Piece, Token
+from render.placed import Piece, Token
 from render.source import Kind
 from rules import Rule
 

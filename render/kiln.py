@@ -16,7 +16,7 @@ from premailer import Premailer
 from premailer.premailer import PremailerError
 
 from mailwright.errors import RenderError
-from render.placing import TOKEN_LENGTH
+from render.placed import TOKEN_LENGTH
 
 Inliner = Literal["premailer", "css-inline"]
 

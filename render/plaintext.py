@@ -7,7 +7,7 @@ import re
 from lxml import etree
 
 from render.kiln import promote
-from render.placing import TOKEN_LENGTH, Placed, Token
+from render.placed import TOKEN_LENGTH, Placed, Token
 from render.restoring import Stream
 
 PARAGRAPH, LINE = "\x1d", "\x1e"

@@ -11,7 +11,7 @@ from html.parser import HTMLParser
 from mailwright.errors import TemplateError
 from render.escapes import ascii_html
 from render.mjml_facts import VOID
-from render.placing import LOCALE, TOKEN_LENGTH, Piece, Placed, Token
+from render.placed import LOCALE, TOKEN_LENGTH, Piece, Placed, Token
 from render.source import Segment
 
 OPEN, SHUT = "\x02", "\x03"

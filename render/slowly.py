@@ -20,7 +20,7 @@ from render.context import RenderContext
 from render.expressions import FUNCTIONS
 from render.filters import FILTERS, TESTS
 from render.kiln import inline, mjml
-from render.placing import Token
+from render.placed import Token
 from render.restoring import OPEN, SHUT, written
 from render.rows import Row
 from render.source import Segment, Source

@@ -12,7 +12,7 @@ from mailwright.errors import Location
 from render.checks.finding import Finding, Level
 from render.compiled import CompiledCampaign
 from render.coverage import Coverage
-from render.placing import TOKEN_LENGTH, Token
+from render.placed import TOKEN_LENGTH, Token
 
 _TAG = re.compile(r"<([a-zA-Z][\w:-]*)((?:[^<>\"']|\"[^\"]*\"|'[^']*')*)>")
 _ATTRIBUTE = re.compile(r"([\w:-]+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)')")
