@@ -54,8 +54,9 @@ from render import (
     render_batch,
 )
 from render.batch import row_columns
+from render.mail import Mail
 from render.placed import Code
-from render.program import Mail, Program, program
+from render.program import Program, program
 from render.rows import batch_rows
 from render.slowly import SlowWay
 from render.trees import difference

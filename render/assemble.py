@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from jinja2 import Environment
-
 from mailwright.errors import did_you_mean
 from render.library import Block, Library
-from render.source import Segment, Source, cut
+from render.macros import Macros, called, read_macro
+from render.source import Segment, Source, cut, trim
 
 MAX_DEPTH = 12
 """How deep includes, cards and macros may stand in each other; deeper is taken for a circle."""
@@ -23,10 +22,7 @@ MAX_SEGMENTS = 20_000
 _NAME = re.compile(r"[a-z][a-z0-9_-]*$")
 _STRING = re.compile(r"""(?:"([^"]*)"|'([^']*)')\s*(optional)?$""")
 _CARD = re.compile(r"""(?P<item>.+?)(?:\s+["']?(?P<card>[a-z][a-z0-9_/-]*)["']?)?$""", re.S)
-_CALL = re.compile(r"([a-zA-Z_]\w*)(?:\.([a-zA-Z_]\w*))?\s*\((.*)\)$", re.S)
-_MACRO = re.compile(r"([a-zA-Z_]\w*)\s*\((.*)\)$", re.S)
 _IMPORT = re.compile(r"""["']([^"']+)["']\s+(?:as\s+(\w+)|import\s+([\w\s,]+))$""")
-_LEXER = Environment(autoescape=False)  # noqa: S701 only cuts text, renders nothing
 _REFUSED = {
     "extends": "write a template with slots instead",
     "block": 'use {% slot "name" %} and a file in blocks/',
@@ -54,15 +50,6 @@ class Assembly:
 
     segments: list[Segment]
     slots: dict[str, Slot] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class _Macro:
-    parameters: tuple[tuple[str, str | None], ...]
-    body: tuple[Segment, ...]
-
-
-Macros = dict[str, _Macro]
 
 
 def assemble(template: Source, library: Library) -> Assembly:
@@ -118,15 +105,15 @@ def _expand(segments: Sequence[Segment], library: Library, macros: Macros, depth
         if word in _REFUSED:
             raise segment.error(f"{{% {word} %}} is not part of the language", fix=_REFUSED[word])
         if word == "include":
-            yield from _expand(_trim(cut(_partial(segment, library))), library, macros, depth + 1)
+            yield from _expand(trim(cut(_partial(segment, library))), library, macros, depth + 1)
         elif word == "card":
             yield from _card(segment, library, macros, depth)
         elif word == "macro":
-            name, macro = _macro(segment, rest)
+            name, macro = read_macro(segment, rest)
             macros[name] = macro
         elif word in ("import", "from"):
             macros.update(_imported(segment, library))
-        elif segment.kind == "expr" and (found := _called(segment, macros)):
+        elif segment.kind == "expr" and (found := called(segment, macros)):
             yield from _call(segment, *found, library, macros, depth)
         else:
             yield segment
@@ -152,7 +139,7 @@ def _card(tag: Segment, library: Library, macros: Macros, depth: int) -> Iterato
     if name not in library.cards:
         fix = did_you_mean(name, library.cards) or f"write blocks/cards/{name}.mjml"
         raise tag.error(f"there is no card {name!r}", fix=fix)
-    body = _expand(_trim(cut(library.cards[name].source)), library, macros, depth + 1)
+    body = _expand(trim(cut(library.cards[name].source)), library, macros, depth + 1)
     yield from _with(tag, {"item": match["item"]}, body)
 
 
@@ -166,26 +153,6 @@ def _with(at: Segment, values: dict[str, str], body: Iterator[Segment]) -> Itera
         yield Segment("tag", "endwith", at.source, at.offset)
 
 
-def _macro(tag: Segment, rest: Iterator[Segment]) -> tuple[str, _Macro]:
-    match = _MACRO.match(tag.rest)
-    if not match:
-        raise tag.error("a macro has a name and parameters", fix="{% macro badge(label) %}…{% endmacro %}")
-    body: list[Segment] = []
-    for segment in rest:
-        if segment.kind == "tag" and segment.word == "endmacro":
-            break
-        if segment.kind == "tag" and segment.word == "macro":
-            raise segment.error("a macro cannot hold a macro", fix="close the first with {% endmacro %}")
-        body.append(segment)
-    else:
-        raise tag.error("this macro has no end", fix="close it with {% endmacro %}")
-    parameters = []
-    for part in _arguments(match[2]):
-        name, _, default = part.partition("=")
-        parameters.append((name.strip(), default.strip() or None))
-    return match[1], _Macro(tuple(parameters), tuple(_trim(body)))
-
-
 def _imported(tag: Segment, library: Library) -> Macros:
     match = _IMPORT.match(tag.rest)
     if not match:
@@ -195,7 +162,7 @@ def _imported(tag: Segment, library: Library) -> Macros:
     rest = iter(cut(_partial(tag, library, match[1])))
     for segment in rest:
         if segment.kind == "tag" and segment.word == "macro":
-            name, macro = _macro(segment, rest)
+            name, macro = read_macro(segment, rest)
             found[name] = macro
     if match[2]:
         return {f"{match[2]}.{name}": macro for name, macro in found.items()}
@@ -206,66 +173,9 @@ def _imported(tag: Segment, library: Library) -> Macros:
     return {name: found[name] for name in wanted}
 
 
-def _called(segment: Segment, macros: Macros) -> tuple[str, str] | None:
-    match = _CALL.match(segment.text)
-    if not match:
-        return None
-    name = f"{match[1]}.{match[2]}" if match[2] else match[1]
-    return (name, match[3]) if name in macros else None
-
-
 def _call(
     segment: Segment, name: str, given: str, library: Library, macros: Macros, depth: int
 ) -> Iterator[Segment]:
     macro = macros[name]
-    values: dict[str, str] = {}
-    for position, part in enumerate(_arguments(given)):
-        key, equals, value = part.partition("=")
-        named = equals and not value.startswith("=") and key.strip().isidentifier()
-        if not named and position >= len(macro.parameters):
-            raise segment.error(
-                f"{name}() takes {len(macro.parameters)} values", fix="leave the last one out"
-            )
-        values[key.strip() if named else macro.parameters[position][0]] = value.strip() if named else part
-    for parameter, default in macro.parameters:
-        if parameter not in values:
-            if default is None:
-                raise segment.error(f"{name}() needs {parameter!r}", fix=f"write {name}(…, {parameter}=…)")
-            values[parameter] = default
-    known = {parameter for parameter, _ in macro.parameters}
-    if unknown := sorted(set(values) - known):
-        raise segment.error(f"{name}() has no {unknown[0]!r}", fix=did_you_mean(unknown[0], known))
+    values = macro.bound(segment, name, given)
     yield from _with(segment, values, _expand(macro.body, library, macros, depth + 1))
-
-
-def _arguments(text: str) -> list[str]:
-    """The parts between the commas that stand in no bracket and no string."""
-    parts, depth, part = [], 0, ""
-    for _, token, value in _LEXER.lex("{{" + text + "}}"):
-        if token in ("variable_begin", "variable_end"):
-            continue
-        if token == "operator":  # noqa: S105 a kind of token
-            depth += (value in "([{") - (value in ")]}")
-            if value == "," and depth == 0:
-                parts.append(part.strip())
-                part = ""
-                continue
-        part += value
-    return [found for found in (*parts, part.strip()) if found]
-
-
-def _trim(segments: list[Segment]) -> list[Segment]:
-    """Without the white space at both ends, so that a partial can stand inside a sentence."""
-    trimmed = list(segments)
-    while trimmed and trimmed[0].kind == "data" and not trimmed[0].text.strip():
-        trimmed.pop(0)
-    while trimmed and trimmed[-1].kind == "data" and not trimmed[-1].text.strip():
-        trimmed.pop()
-    if trimmed and trimmed[0].kind == "data":
-        first = trimmed[0]
-        text = first.text.lstrip()
-        trimmed[0] = Segment("data", text, first.source, first.offset + len(first.text) - len(text))
-    if trimmed and trimmed[-1].kind == "data":
-        last = trimmed[-1]
-        trimmed[-1] = Segment("data", last.text.rstrip(), last.source, last.offset)
-    return trimmed

@@ -9,7 +9,8 @@ import pyarrow as pa
 
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
-from render.program import Mail, program
+from render.mail import Mail
+from render.program import program
 from render.rows import batch_rows
 
 MAILS = pa.schema(

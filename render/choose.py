@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from render.compiled import CompiledBlock, CompiledCampaign, CompiledSlot
 from render.formats import locale_chain
-from render.program import variant_id
+from render.mail import variant_id
 from rules import evaluate_rules
 
 Mask = npt.NDArray[np.bool_]

@@ -14,8 +14,9 @@ from typing import Any
 
 from jinja2 import nodes
 
-from render.expressions import Local, Reads, RefusedError, Writer, depth
+from render.expressions import Writer
 from render.pymodule import Module
+from render.reads import Local, Reads, RefusedError, depth
 from render.spelling import spelt
 
 SHARED = frozenset({"brand", "campaign", "now", "locale"})

@@ -15,10 +15,11 @@ from jinja2 import Environment, TemplateSyntaxError, nodes
 from mailwright.errors import MailwrightError, SourceError
 from render import language
 from render.escapes import clean
-from render.expressions import RefusedError, Writer
+from render.expressions import Writer
 from render.filters import FILTERS, TESTS
 from render.formats import LOCAL_FILTERS
 from render.language import LimitError, MissingValueError
+from render.reads import RefusedError
 from render.restoring import OPEN, SHUT
 from render.source import Segment
 

@@ -18,26 +18,11 @@ import orjson
 import pyarrow as pa
 
 from mailwright.model.identity import fingerprint
-from render.batch import row_columns
 from render.choose import Choices
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
 from render.frame import over_batches
-from render.program import Mail, Program, program
-from render.rows import batch_rows
-
-SEEN = pa.schema(
-    [
-        ("shows", pa.list_(pa.string())),
-        ("count", pa.int64()),
-        ("profile_id", pa.string()),
-        ("variant", pa.string()),
-        ("reason", pa.string()),
-        ("largest", pa.int64()),
-        ("largest_profile", pa.string()),
-    ]
-)
-"""One row for mails of a batch that show the same: how many, the first of them, the largest of them."""
+from render.seen import merged, see_batch
 
 
 @dataclass(frozen=True)
@@ -148,69 +133,13 @@ def full_coverage(
     if groups is None:
         groups = []
         for batch in over_batches(see_batch, compiled, context, frame, workers=workers, progress=progress):
-            groups = _merged(groups, batch.to_pylist())
+            groups = merged(groups, batch.to_pylist())
         if kept is not None:
             kept.parent.mkdir(parents=True, exist_ok=True)
             kept.write_bytes(orjson.dumps(groups))
     names = [name for name in frame.column_names if name.startswith(("slot:", "eligible:"))]
     chosen = choice_coverage(compiled, Choices(frame.select(names), {})) if names else None
     return _counted(compiled, frame.num_rows, groups, chosen.blocks if chosen else ())
-
-
-def see_batch(compiled: CompiledCampaign, context: RenderContext, batch: pa.RecordBatch) -> pa.RecordBatch:
-    """What the mails of a batch show, mails that show the same in one row (``SEEN``)."""
-    bound = program(compiled, context, record=True)
-    groups: list[dict[str, Any]] = []
-    for row in batch_rows(batch, row_columns(compiled), context.catalogue):
-        mail = bound.mail(row)
-        groups.append(
-            {
-                "shows": sorted(_shows(mail, bound)),
-                "count": 1,
-                "profile_id": row["profile_id"],
-                "variant": mail.variant if mail.skip is None else "",
-                "reason": str(mail.skip) if mail.skip else None,
-                "largest": len(mail.html),
-                "largest_profile": row["profile_id"],
-            }
-        )
-    return pa.RecordBatch.from_pylist(_merged([], groups), schema=SEEN)
-
-
-def _shows(mail: Mail, bound: Program) -> set[str]:
-    """Blocks, failed blocks, fallbacks and arms of one mail, each as ``kind|what|where``."""
-    compiled = bound.compiled
-    shows = {f"failed|{block}|{slot}" for slot, block, _ in mail.failed}
-    if mail.skip is not None:
-        return shows
-    shows |= {f"block|{block}|{slot}" for slot, block in mail.slots.items() if block is not None}
-    codes = {"html": compiled.recorded, "line": compiled.line}
-    for mode, number, _ in mail.uses:
-        expression, segment = codes[mode].fallbacks[number]
-        shows.add(f"fallback|{expression}|{_place(compiled, segment)}")
-    for arm in mail.arms:
-        what, segment = compiled.recorded.arms[arm]
-        shows.add(f"arm|{what}|{_place(compiled, segment)}")
-    return shows
-
-
-def _place(compiled: CompiledCampaign, segment: int) -> str:
-    return str(compiled.places[segment]) if 0 <= segment < len(compiled.places) else ""
-
-
-def _merged(groups: list[dict[str, Any]], more: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Groups that show the same joined; the first profile and the largest mail are kept."""
-    by_key = {(tuple(g["shows"]), g["variant"], g["reason"]): g for g in groups}
-    for group in more:
-        key = (tuple(group["shows"]), group["variant"], group["reason"])
-        old = by_key.get(key)
-        if old is None:
-            by_key[key] = dict(group)
-            continue
-        old["count"] += group["count"]
-        if group["largest"] > old["largest"]:
-            old["largest"], old["largest_profile"] = group["largest"], group["largest_profile"]
-    return list(by_key.values())
 
 
 def _counted(

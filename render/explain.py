@@ -12,7 +12,8 @@ from render.batch import row_columns
 from render.compiled import CompiledBlock, CompiledCampaign, CompiledSlot
 from render.context import RenderContext
 from render.formats import locale_chain
-from render.program import Mail, Program, program
+from render.mail import Mail
+from render.program import Program, program
 from render.rows import mapping_row
 from rules import EventView, RuleContext
 

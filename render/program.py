@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from functools import lru_cache
 from html import unescape
 from typing import Any
@@ -16,7 +15,8 @@ from render.compiled import Code, CompiledBlock, CompiledCampaign
 from render.constants import BUILTINS, COMPUTE
 from render.context import RenderContext
 from render.formats import dates, decimal, known_locale, money, percent, translator
-from render.language import MAX_STEPS, AbortError, LimitError, MissingValueError, UnsafeValueError, is_missing
+from render.language import MAX_STEPS, AbortError, LimitError, MissingValueError, is_missing
+from render.mail import FAILURES, Mail, NoBlockError
 from render.plaintext import settle
 from render.rows import Row
 
@@ -24,51 +24,6 @@ CARDS = 16_384
 """Results that one remembered function keeps, the least recently used dropped first."""
 MAX_MAIL_BYTES = 2_000_000
 """A mail larger than this is not made."""
-
-FAILURES = (
-    MissingValueError,
-    UnsafeValueError,
-    LimitError,
-    TypeError,
-    ValueError,
-    ArithmeticError,
-    LookupError,
-    AttributeError,
-)
-"""What hostile or missing data can raise in generated code."""
-
-
-class NoBlockError(Exception):
-    """A slot that must not be empty had no block left."""
-
-
-@dataclass
-class Mail:
-    """One mail made, or why it was not. ``slots`` holds what each slot shows in the end."""
-
-    message_id: str
-    subject: str = ""
-    preheader: str = ""
-    html: bytes = b""
-    text: str = ""
-    skip: SkipReason | None = None
-    detail: str = ""
-    slots: dict[str, str | None] = field(default_factory=dict)
-    failed: list[tuple[str, str, str]] = field(default_factory=list)
-    """Slot, block and reason of each block that could not be made."""
-    uses: list[tuple[str, int, Any]] = field(default_factory=list)
-    """Output, number and shown value of each fallback used."""
-    unsubscribe_url: str = ""
-    arms: frozenset[int] = frozenset()
-
-    @property
-    def variant(self) -> str:
-        return variant_id(self.slots)
-
-
-def variant_id(slots: Mapping[str, str | None]) -> str:
-    """The name of a combination of blocks: ``hero=vip;cross_sell=-``."""
-    return ";".join(f"{slot}={block or '-'}" for slot, block in slots.items())
 
 
 class Program:

@@ -17,7 +17,8 @@ from render.batch import headers
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
 from render.language import AbortError
-from render.program import FAILURES, Mail, NoBlockError, Program
+from render.mail import FAILURES, Mail, NoBlockError
+from render.program import Program
 from render.rows import Row
 
 _OPEN, _SHUT = "\x0e", "\x0f"

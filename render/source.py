@@ -104,3 +104,20 @@ def _tokens(source: Source, text: str) -> Iterator[tuple[int, str, str]]:
         shown = source.text.split("\n")[line - 1 : line]
         at = Location(source.file, line, 0, shown[0] if shown else None)
         raise TemplateError(error.message or "this is not Jinja", at=at) from error
+
+
+def trim(segments: list[Segment]) -> list[Segment]:
+    """Without the white space at both ends, so that a partial can stand inside a sentence."""
+    trimmed = list(segments)
+    while trimmed and trimmed[0].kind == "data" and not trimmed[0].text.strip():
+        trimmed.pop(0)
+    while trimmed and trimmed[-1].kind == "data" and not trimmed[-1].text.strip():
+        trimmed.pop()
+    if trimmed and trimmed[0].kind == "data":
+        first = trimmed[0]
+        text = first.text.lstrip()
+        trimmed[0] = Segment("data", text, first.source, first.offset + len(first.text) - len(text))
+    if trimmed and trimmed[-1].kind == "data":
+        last = trimmed[-1]
+        trimmed[-1] = Segment("data", last.text.rstrip(), last.source, last.offset)
+    return trimmed

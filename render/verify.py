@@ -13,8 +13,9 @@ from render.batch import row_columns
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
 from render.language import AbortError
+from render.mail import FAILURES, Mail
 from render.plaintext import plain_text
-from render.program import FAILURES, Mail, Program, program
+from render.program import Program, program
 from render.rows import Row, batch_rows
 from render.slowly import SlowWay
 from render.trees import difference

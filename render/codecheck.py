@@ -1,0 +1,103 @@
+"""The code of a campaign checked alone, one line a segment, so that an error leads to its file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import TemplateSyntaxError, nodes
+
+from render.codegen import write_part
+from render.compiled import CompiledSlot
+from render.constants import INNER
+from render.known import known_when_holds
+from render.missing import find_gaps
+from render.pymodule import Module
+from render.reads import RefusedError
+from render.restoring import OPEN, SHUT, expression
+from render.source import Segment
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the code of a campaign may name."""
+
+    known: frozenset[str]
+    attributes: frozenset[str]
+    """Those that the workspace declares; what is computed (features) may be missing with a warning only."""
+    certain: frozenset[str]
+    """Those that are never missing."""
+    fields: frozenset[str]
+    asset: Callable[[str], str]
+
+    def module(self, mode: str, *, record: bool = False, holes: bool = False) -> Module:
+        return Module(mode, self.known, self.fields, self.asset, record, holes)
+
+
+def check_code(segments: Sequence[Segment], slots: Mapping[str, CompiledSlot], names: Names) -> list[str]:
+    """Compile the code alone, one line a segment, so that an error leads to its file and line.
+
+    Gives warnings for members of items and objects that may be missing where they are shown.
+    """
+    blocks = {block.name: block for slot in slots.values() for block in slot.blocks}
+    warnings: list[str] = []
+    for name, lines in _by_part(segments).items():
+        block = blocks.get(name)
+        sure = names.certain
+        if block is not None:
+            sure |= frozenset(block.spec.defaults)
+            sure = sure.union(*map(known_when_holds, block.rules))
+        warnings += check_lines(lines, segments, names, sure, block.spec.defaults if block else {})
+    return warnings
+
+
+def check_lines(
+    lines: Sequence[str], at: Sequence[Segment], names: Names, sure: frozenset[str], defaults: dict[str, Any]
+) -> list[str]:
+    try:
+        body = parse("\n".join(lines))
+        write_part(names.module("html", record=True), "check", body, defaults)
+    except RefusedError as error:
+        raise at[max(0, error.line - 1)].error(error.what, fix=error.fix) from error
+    except TemplateSyntaxError as error:
+        place = at[min(len(at), error.lineno) - 1]
+        raise place.error(f"this is not Jinja: {error.message}") from error
+    except RecursionError as error:
+        raise at[0].error("this is nested too deeply", fix="use partials and blocks") from error
+    warnings = []
+    for gap in find_gaps(body, attributes=names.attributes, sure=sure):
+        segment = at[gap.line - 1]
+        fix = f'write | fallback("…"), put {{% if {gap.path} %}} around it, or add it to the block\'s needs'
+        if gap.attribute:
+            raise segment.error(f"{gap.path} may be missing here", fix=fix)
+        warnings.append(f"{segment.at}: {gap.path} may be missing here; the block then fails\n  fix: {fix}")
+    return warnings
+
+
+def _by_part(segments: Sequence[Segment]) -> dict[str, list[str]]:
+    """The code of the template ('') and of each block; in each, line n + 1 is segment n."""
+    parts: dict[str, list[str]] = {"": []}
+    current = ""
+    for number, segment in enumerate(segments):
+        word, _, name = segment.text.partition(":") if segment.kind == "mark" else ("", "", "")
+        if word == "block":
+            current = name
+        lines = parts.setdefault(current, [])
+        lines += [""] * (number - len(lines))
+        lines.append(code_line(segment, number))
+        if word == "endblock":
+            current = ""
+    return parts
+
+
+def code_line(segment: Segment, number: int) -> str:
+    text = segment.text.replace("\n", " ")
+    if segment.kind == "expr":
+        return expression(text, "_html", number)
+    return f"{OPEN}% {text} %{SHUT}" if segment.kind == "tag" else ""
+
+
+def parse(text: str) -> list[nodes.Node]:
+    """Compiled text as Jinja's syntax tree."""
+    return INNER.parse(text).body
