@@ -149,12 +149,12 @@ def _copy_mails(spool: Path, target: Path, known: frozenset[str]) -> int:
     """The rendered mails of the spool, in its order, without those known; how many."""
     skip = pa.array(sorted(known), pa.string())
     kept = 0
-    schema = pq.read_schema(spool)
+    schema = pa.schema([one for one in pq.read_schema(spool) if one.name not in ("skeleton", "leaves")])
     with (
         closing(pq.ParquetFile(spool)) as source,
         pq.ParquetWriter(target, schema, compression="zstd") as writer,
     ):
-        for batch in source.iter_batches(batch_size=512):
+        for batch in source.iter_batches(batch_size=512, columns=schema.names):
             rendered = pc.equal(batch["status"], RENDERED)
             new = pc.invert(pc.is_in(batch["message_id"], value_set=skip))
             mails = batch.filter(pc.and_(rendered, new))

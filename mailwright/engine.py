@@ -335,17 +335,23 @@ def render_context(request: Request, audience: Audience, mark: str) -> RenderCon
 
 
 def render_plan(
-    plan: Plan, recipients: pa.Table | None = None, *, progress: Progress | None = None
+    plan: Plan,
+    recipients: pa.Table | None = None,
+    *,
+    grouped: bool = False,
+    progress: Progress | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The mails, a batch at a time, in the order of the profiles' ids: all, or those given.
 
-    The columns are those of ``render.MAILS``, then ``email`` and ``timezone`` of the recipient.
+    The columns are those of ``render.MAILS`` (with ``grouped`` those of ``render.grouped.GROUPED``), then
+    ``email`` and ``timezone`` of the recipient.
     """
     frame = plan.recipients if recipients is None else recipients
     addresses = frame.select(["email", "timezone"])
     done = 0
+    workers = plan.request.workers
     for batch in render_frame(
-        plan.compiled, plan.context, frame, workers=plan.request.workers, progress=progress
+        plan.compiled, plan.context, frame, workers=workers, grouped=grouped, progress=progress
     ):
         whole = addresses.slice(done, batch.num_rows).combine_chunks()
         done += batch.num_rows

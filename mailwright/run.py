@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,11 @@ from mailwright.engine import Plan, Request, render_plan
 from mailwright.errors import GateError
 from mailwright.explain import explain_values
 from mailwright.gates import Figures, Gate
-from mailwright.model.message import Address, Message
+from mailwright.model.message import Address, Message, Skeleton
 from mailwright.progress import Progress
 from mailwright.samples import write_mail
 from mailwright.workspace.assets import LOCAL_SCHEME
+from render.grouped import Skeletons
 
 RENDERED = "rendered"
 
@@ -100,9 +102,17 @@ def fallback_blocks(plan: Plan) -> frozenset[tuple[str, str]]:
 
 
 def render_campaign(
-    plan: Plan, spool: Path | None, *, samples: Path | None = None, progress: Progress | None = None
+    plan: Plan,
+    spool: Path | None,
+    *,
+    grouped: bool = False,
+    samples: Path | None = None,
+    progress: Progress | None = None,
 ) -> Rendering:
-    """Render every recipient into the spool, and the first of each variant into ``samples``."""
+    """Render every recipient into the spool, and the first of each variant into ``samples``.
+
+    ``grouped``: the spool also holds what mails share, for an ESP that takes one body for many.
+    """
     rendering = Rendering()
     resting = fallback_blocks(plan)
     shown: set[str] = set()
@@ -111,7 +121,7 @@ def render_campaign(
     if samples is not None:
         samples.mkdir(parents=True, exist_ok=True)
     try:
-        for batch in render_plan(plan, progress=progress):
+        for batch in render_plan(plan, grouped=grouped, progress=progress):
             rendering.add(batch, resting)
             if spool is not None:
                 writer = writer or _open_spool(spool, batch.schema)
@@ -127,7 +137,17 @@ def render_campaign(
 
 def _open_spool(spool: Path, schema: pa.Schema) -> pq.ParquetWriter:
     spool.parent.mkdir(parents=True, exist_ok=True)
-    return pq.ParquetWriter(spool, schema, compression="zstd", compression_level=1)
+    # A batch's skeletons stay a dictionary, however large they are, rather than a copy a mail; the mails
+    # themselves are all different, and looking for their like would only take time.
+    grouped = "skeleton" in schema.names
+    return pq.ParquetWriter(
+        spool,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        use_dictionary=["skeleton", "status", "variant", "timezone"] if grouped else True,
+        dictionary_pagesize_limit=1 << 28 if grouped else None,
+    )
 
 
 def _write_samples(plan: Plan, folder: Path, batch: pa.RecordBatch, first: int, shown: set[str]) -> None:
@@ -142,16 +162,24 @@ def _write_samples(plan: Plan, folder: Path, batch: pa.RecordBatch, first: int, 
 
 def spooled_messages(request: Request, spool: Path) -> Iterator[Message]:
     """The rendered mails of a spool as messages, in order, one batch in memory at a time."""
-    with closing(pq.ParquetFile(spool)) as file:
+    skeletons = Skeletons()
+    with closing(pq.ParquetFile(spool, read_dictionary=["skeleton"])) as file:
         for batch in file.iter_batches(batch_size=512):
-            yield from messages_of(request, batch)
+            yield from messages_of(request, batch, skeletons)
 
 
-def messages_of(request: Request, batch: pa.RecordBatch) -> Iterator[Message]:
+def messages_of(
+    request: Request, batch: pa.RecordBatch, skeletons: Skeletons | None = None
+) -> Iterator[Message]:
     """What the rows of one batch of render's output are to an adapter."""
     sender = request.spec.sender or request.workspace.spec.sender
     reply_to = Address(sender.reply_to) if sender.reply_to else None
-    for row in batch.filter(pc.equal(batch["status"], RENDERED)).to_pylist():
+    mails = batch.filter(pc.equal(batch["status"], RENDERED))
+    shared: Iterable[Skeleton | None] = repeat(None, mails.num_rows)
+    if skeletons is not None and "skeleton" in mails.schema.names:
+        shared = skeletons.read(mails["skeleton"])
+        mails = mails.drop_columns(["skeleton"])
+    for row, skeleton in zip(mails.to_pylist(), shared, strict=True):
         yield Message(
             message_id=row["message_id"],
             profile_id=row["profile_id"],
@@ -168,6 +196,8 @@ def messages_of(request: Request, batch: pa.RecordBatch) -> Iterator[Message]:
             headers=dict(row["headers"]),
             variant=row["variant"],
             trace=row["trace"],
+            skeleton=skeleton,
+            leaves=() if skeleton is None else tuple(row["leaves"]),
         )
 
 

@@ -41,6 +41,13 @@ class Destination:
     archive: Archive
     rehearsal: bool
 
+    @property
+    def groups(self) -> bool:
+        """Whether its ESP takes one body for many recipients, each with a List-Unsubscribe of its own, which
+        every mail of a campaign has."""
+        can = self.adapter.capabilities
+        return can.max_grouped > 1 and can.grouped_headers
+
 
 @contextmanager
 def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[Destination]:

@@ -40,7 +40,7 @@ def render_batch(compiled: CompiledCampaign, context: RenderContext, batch: pa.R
     """
     bound = program(compiled, context)
     rows = batch_rows(batch, row_columns(compiled), context.catalogue)
-    values = [_values(bound.mail(row), row, compiled) for row in rows]
+    values = [mail_row(bound.mail(row), row, compiled) for row in rows]
     columns = zip(*values, strict=True) if values else [()] * len(MAILS)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, MAILS, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=MAILS)
@@ -61,7 +61,8 @@ def headers(unsubscribe_url: str) -> list[tuple[str, str]]:
     ]
 
 
-def _values(mail: Mail, row: dict[str, Any], compiled: CompiledCampaign) -> tuple[Any, ...]:
+def mail_row(mail: Mail, row: dict[str, Any], compiled: CompiledCampaign) -> tuple[Any, ...]:
+    """A mail as one row of ``MAILS``."""
     trace = compact_trace(mail, row, compiled)
     if mail.skip is not None:
         nothing = (None, None, None, None, None, None)

@@ -15,6 +15,7 @@ from typing import Any
 from jinja2 import nodes
 
 from render.expressions import Writer
+from render.leaf import WHOLE, is_short, same_value
 from render.pymodule import Module
 from render.reads import Local, Reads, RefusedError, depth
 from render.spelling import spelt
@@ -51,6 +52,8 @@ class Part:
     sets: list[str] = field(default_factory=list)
     loops: int = 0
     remember: bool = True
+    whole: bool = False
+    """Whether what is written now is part of one leaf."""
     segment: int = 0
 
     # -- expressions -------------------------------------------------------------------------------------
@@ -135,8 +138,7 @@ class Part:
             raise RefusedError("an output without its escape", line=node.lineno)
         self.reads.update(reads)
         if self.module.holes:
-            shared = "" if reads.locals or reads.items else escaped
-            self.pending.append((f"leaf({escaped}, {shared!r})", self.segment))
+            self.pending.append((self._marked(escaped, reads), self.segment))
             return
         if self.loops and not (reads.locals or reads.items or "@abort" in reads.names):
             name = self.hoisted.setdefault(escaped, f"h{len(self.hoisted)}")
@@ -147,6 +149,32 @@ class Part:
                 self.there.add(name)
             escaped = name
         self.pending.append((escaped, self.segment))
+
+    def _marked(self, escaped: str, reads: Reads) -> str:
+        """A value as a leaf of its mail's skeleton; plain where the mails of one locale share it, and inside
+        of what is a leaf as a whole."""
+        if self.whole or (_is_shared(reads) and not reads.items):
+            return escaped
+        owners = "".join(f", {name}" for name in sorted(reads.items | reads.locals))
+        return f"leaf({escaped}, {same_value(escaped)!r}{owners})"
+
+    def _as_leaf(self, node: nodes.If | nodes.For, scope: Scope) -> bool:
+        """Write a short statement that goes another way for another recipient as one leaf: mails then differ
+        in a value rather than in what they share. False where it is long, or fills a slot."""
+        if not self.module.holes or self.whole or not is_short(node):
+            return False
+        decides = [node.iter] if isinstance(node, nodes.For) else [node.test, *(n.test for n in node.elif_)]
+        facts = [self._written(test, scope)[1] for test in decides]
+        if all(_is_shared(fact) and not fact.items for fact in facts):
+            return False
+        outer, name = self.out, self.module.fresh("o")
+        self.line(f"{name} = []")
+        self.out, self.whole = name, True
+        self.atom(node, scope)
+        self.flush()
+        self.out, self.whole = outer, False
+        self.pending.append((f"leaf({self.module.empty}.join({name}), {WHOLE!r})", self.segment))
+        return True
 
     # -- remembered runs ---------------------------------------------------------------------------------
     def _groups(self, atoms: list[nodes.Node | str], scope: Scope) -> Iterable[tuple[str | None, list[Any]]]:
@@ -251,6 +279,8 @@ class Part:
 
     # -- statements --------------------------------------------------------------------------------------
     def _if(self, node: nodes.If, scope: Scope) -> None:
+        if self._as_leaf(node, scope):
+            return
         branches: list[tuple[nodes.Node | None, list[nodes.Node]]] = [(node.test, node.body)]
         branches += [(other.test, other.body) for other in node.elif_]
         if node.else_ or self.module.record:
@@ -279,6 +309,8 @@ class Part:
     def _for(self, node: nodes.For, scope: Scope) -> None:
         if node.recursive:
             raise RefusedError("a recursive loop is not part of the language", line=node.lineno)
+        if self._as_leaf(node, scope):
+            return
         counter = self.module.fresh("i")
         items = f"{counter}_all"
         inside = dict(scope)
@@ -362,7 +394,9 @@ class Part:
         self.out = outer
         self.segment = _segment(node.filter)
         link = f"checked_url({self.module.empty}.join({name}))"
-        self.pending.append((f"leaf({link}, '')" if self.module.holes else link, self.segment))
+        self.pending.append(
+            (f"leaf({link}, '')" if self.module.holes and not self.whole else link, self.segment)
+        )
 
 
 def write_part(

@@ -16,6 +16,7 @@ from rules import EventView
 
 if TYPE_CHECKING:
     from render.program import Program
+    from render.skeleton import Splitter
 
 
 @dataclass
@@ -36,6 +37,8 @@ class RenderContext:
     events: Callable[[str], EventView] | None = None
     programs: dict[str, Program] = field(default_factory=dict, repr=False, compare=False)
     """Compiled campaigns bound to this run, by fingerprint; made when first needed."""
+    splitters: dict[str, Splitter] = field(default_factory=dict, repr=False, compare=False)
+    """The same, for grouped sends."""
 
     @cached_property
     def catalogue(self) -> dict[str, dict[str, Any]]:
@@ -44,4 +47,4 @@ class RenderContext:
 
     def __getstate__(self) -> dict[str, Any]:
         kept = {key: value for key, value in self.__dict__.items() if key not in ("catalogue", "events")}
-        return {**kept, "programs": {}, "events": None}
+        return {**kept, "programs": {}, "splitters": {}, "events": None}

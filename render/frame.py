@@ -12,6 +12,7 @@ import pyarrow as pa
 from render.batch import render_batch
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
+from render.grouped import render_grouped_batch
 
 BATCH = 512
 """Rows rendered at once."""
@@ -30,13 +31,16 @@ def render_frame(
     frame: pa.Table,
     *,
     workers: int = 1,
+    grouped: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The mails of a frame, a batch at a time, rows in order; the same bytes for any number of workers.
 
-    No more than a few batches are in memory. Each worker is a process of its own.
+    No more than a few batches are in memory. Each worker is a process of its own. With ``grouped`` the
+    columns are those of ``grouped.GROUPED``: what ESPs that take one body for many are given.
     """
-    yield from over_batches(render_batch, compiled, context, frame, workers=workers, progress=progress)
+    work = render_grouped_batch if grouped else render_batch
+    yield from over_batches(work, compiled, context, frame, workers=workers, progress=progress)
 
 
 def over_batches(

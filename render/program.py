@@ -35,7 +35,7 @@ class Program:
         context: RenderContext,
         *,
         record: bool = False,
-        leaf: Callable[[Any, str], Any] | None = None,
+        leaf: Callable[..., Any] | None = None,
     ) -> None:
         self.compiled = compiled
         self.context = context
@@ -147,8 +147,12 @@ class Program:
 
     def text(self, row: Row, mail: Mail) -> str:
         """The plain text part, with the blocks that the HTML part ended up with."""
+        return settle(self.unsettled(row, mail))
+
+    def unsettled(self, row: Row, mail: Mail) -> str:
+        """The plain text part before its marks are turned into line breaks."""
         row["@mail"] = mail
-        return settle("".join(self._text(row, [], [], [MAX_STEPS], set())))
+        return "".join(self._text(row, [], [], [MAX_STEPS], set()))
 
     def line(self, what: str, row: Row, uses: list[tuple[int, Any]]) -> str:
         """The subject or preheader as it is written, before it is held to one line."""

@@ -1,14 +1,16 @@
 """A mail as what many share and what is its own: constant text with holes, and the leaves that fill them.
 
 Messages of one skeleton can go to an ESP in one call: one body, and a list of leaves per recipient. The
-skeleton is found by rendering with every leaf marked; mails that took other branches, blocks or numbers of
-items have other constant text and so another skeleton.
+skeleton is found by rendering with every leaf marked; mails of another locale, other blocks or other numbers
+of items have other constant text and so another skeleton. What decides between a few words (a price that was
+reduced, a rating that is not there) is a leaf as a whole, so that it does not set mails apart.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from mailwright.model.identity import fingerprint
@@ -17,45 +19,77 @@ from render.batch import headers
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
 from render.language import AbortError
+from render.leaf import WHOLE
 from render.mail import FAILURES, Mail, NoBlockError
+from render.plaintext import PARAGRAPH, settle
 from render.program import Program
 from render.rows import Row
 
 _OPEN, _SHUT = "\x0e", "\x0f"
 """Around the number of a leaf while text is put together; no value can hold them (``escapes.clean``)."""
+_MARK = re.compile(f"{_OPEN}(\\d+){_SHUT}")
+KEPT = 2_048
+"""Skeletons that one splitter remembers; with more of them than that, few mails share one anyway."""
 
 
 @dataclass
 class _Leaves:
-    """The leaves of one mail, numbered as they come; a value that all of the mail shares has one number."""
+    """The leaves of one mail, numbered as they come; a value that is read again has one number."""
 
-    values: list[str]
-    shared: dict[tuple[str, str], int]
+    own: str
+    """What the workspace's own links begin with: signed, and so the same wherever they stand."""
+    values: list[str] = field(default_factory=list)
+    whole: set[int] = field(default_factory=set)
+    """Those that are a whole statement's output."""
+    shared: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    owners: list[Any] = field(default_factory=list)
+    """Kept alive, so that an id means one of them."""
 
-    def mark(self, value: Any, expression: str) -> Any:
-        """The mark that stands for a leaf. ``expression`` is empty where each occurrence is its own."""
+    def mark(self, value: Any, expression: str, *owners: Any) -> Any:
+        """The mark that stands for a leaf.
+
+        ``expression`` is empty where each occurrence is its own; ``owners`` are the values of locals that it
+        reads, and only items (dicts) make it the same value when it is read again.
+        """
         text = value.decode("ascii") if isinstance(value, bytes) else value
-        key = (expression, type(value).__name__)
-        number = self.shared.get(key) if expression else None
-        if number is None:
-            number = len(self.values)
-            self.values.append(text)
-            if expression:
-                self.shared[key] = number
+        key: tuple[Any, ...] = (expression, type(value), *map(id, owners))
+        once = not expression or expression == WHOLE or not all(type(owner) is dict for owner in owners)
+        if text.startswith(self.own):
+            key, once = (text,), False
+        number = None if once else self.shared.get(key)
+        if number is None or self.values[number] != text:
+            number = self.add(text)
+            self.owners += owners
+            self.shared[key] = number
+            if expression == WHOLE:
+                self.whole.add(number)
         shown = f"{_OPEN}{number}{_SHUT}"
         return shown.encode("ascii") if isinstance(value, bytes) else shown
+
+    def add(self, text: str) -> int:
+        self.values.append(text)
+        return len(self.values) - 1
+
+    def fill(self, text: str) -> str:
+        """Marked text with the leaves in their places."""
+        pieces = text.split(_OPEN)
+        for index, piece in enumerate(pieces[1:], 1):
+            number, _, rest = piece.partition(_SHUT)
+            pieces[index] = self.values[int(number)] + rest
+        return "".join(pieces)
 
 
 class Splitter:
     """Splits the mails of one campaign and run into skeletons and leaves."""
 
     def __init__(self, compiled: CompiledCampaign, context: RenderContext) -> None:
-        self._leaves = _Leaves([], {})
+        self._own = f"{context.signer.base_url}/"
+        self._leaves = _Leaves(self._own)
         self._program = Program(compiled, context, leaf=self._mark)
-        self._skeletons: dict[str, Skeleton] = {}
+        self._known: dict[tuple[str, ...], tuple[Skeleton, tuple[int, ...]]] = {}
 
-    def _mark(self, value: Any, expression: str) -> Any:
-        return self._leaves.mark(value, expression)
+    def _mark(self, value: Any, expression: str, *owners: Any) -> Any:
+        return self._leaves.mark(value, expression, *owners)
 
     def split(self, row: Row, mail: Mail | Mapping[str, Any]) -> tuple[Skeleton, tuple[str, ...]] | None:
         """Skeleton and leaves of a rendered mail, or None when they would not make the same bytes.
@@ -64,26 +98,64 @@ class Splitter:
         ``render_batch``.
         """
         made = mail if isinstance(mail, Mapping) else vars(mail)
-        due = {"html": made["html"].decode("ascii"), "text": made["text"], "subject": made["subject"]}
-        self._leaves = _Leaves([], {})
+        self._leaves = leaves = _Leaves(self._own)
         link = self._complete(row, made)
         try:
-            marked = {
-                "html": self._program.html(row, row["@mail"]).decode("ascii"),
-                "text": self._program.text(row, row["@mail"]),
-                "subject": " ".join(self._program.line("subject", row, []).split()),
-            }
+            marked = (
+                self._program.html(row, row["@mail"]).decode("ascii"),
+                self._settled(self._program.unsettled(row, row["@mail"])),
+                " ".join(self._program.line("subject", row, []).split()),
+            )
         except (*FAILURES, NoBlockError, AbortError):
             return None
-        named = {name: value.replace(link, self._leaves.mark(link, "link")) for name, value in headers(link)}
-        order: dict[int, int] = {}
-        holes = {name: _holes(text, order) for name, text in [*marked.items(), *named.items()]}
-        leaves = tuple(self._leaves.values[number] for number in order)
-        if any(Skeleton.fill(holes[name], leaves) != text for name, text in due.items()):
+        due = (made["html"].decode("ascii"), made["text"], made["subject"])
+        if any(leaves.fill(text) != finished for text, finished in zip(marked, due, strict=True)):
             return None
-        parts = {name: holes.pop(name) for name in due}
-        key = fingerprint(*([list(found) for found in parts.values()]))
-        return self._skeletons.setdefault(key, Skeleton(key, **parts, headers=holes)), leaves
+        skeleton, order = self._skeleton(marked, link)
+        return skeleton, tuple(leaves.values[number] for number in order)
+
+    def _skeleton(self, marked: tuple[str, str, str], link: str) -> tuple[Skeleton, tuple[int, ...]]:
+        """What marked texts have in common, and the numbers of the leaves in its order."""
+        mark = self._leaves.mark(link, "link")
+        known = self._known.get((*marked, mark))
+        if known is not None:
+            return known
+        if len(self._known) >= KEPT:
+            self._known.clear()
+        order: dict[int, int] = {}
+        html, text, subject = (_holes(one, order) for one in marked)
+        named = {name: _holes(value.replace(link, mark), order) for name, value in headers(link)}
+        key = fingerprint(*([list(holes) for holes in (html, text, subject)]))
+        found = self._known[*marked, mark] = Skeleton(key, html, text, subject, named), tuple(order)
+        return found
+
+    def _settled(self, text: str) -> str:
+        """Marked text with its line breaks. How many there are depends on what stands between them: a
+        paragraph that may be empty, or more than one, is a leaf with the breaks that belong to it."""
+        parts = [(part, self._paragraph(part)) for part in text.split(PARAGRAPH)]
+        fixed = [shown is not None and shown != "" for _, shown in parts]
+        if not any(fixed):
+            return f"{_OPEN}{self._leaves.add(settle(self._leaves.fill(text)))}{_SHUT}"
+        first, out = fixed.index(True), []
+        for index, (part, shown) in enumerate(parts):
+            if shown is not None:
+                out.append(("\n\n" if index > first else "") + shown if shown else "")
+                continue
+            due = settle(self._leaves.fill(part))[:-1]
+            broken = f"\n\n{due}" if index > first else f"{due}\n\n"
+            out.append(f"{_OPEN}{self._leaves.add(broken if due else '')}{_SHUT}")
+        return "".join(out) + "\n"
+
+    def _paragraph(self, part: str) -> str | None:
+        """The paragraph settled, its marks in it; None when it can only be a leaf as a whole."""
+        shown = settle(part)[:-1]
+        numbers = [int(number) for number in _MARK.findall(part)]
+        if not numbers:
+            return shown
+        due = settle(self._leaves.fill(part))[:-1]
+        if not due or not self._leaves.whole.isdisjoint(numbers) or self._leaves.fill(shown) != due:
+            return None
+        return shown
 
     def _complete(self, row: Row, made: Mapping[str, Any]) -> str:
         """Fill up the row as the finished mail had it; gives the unsubscribe link."""

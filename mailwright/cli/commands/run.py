@@ -99,7 +99,13 @@ def run(
             / "mails.parquet"
         )
         with session.stages("render") as progress:
-            rendering = render_campaign(made, None if dry_run else spool, samples=samples, progress=progress)
+            rendering = render_campaign(
+                made,
+                None if dry_run else spool,
+                grouped=destination is not None and destination.groups,
+                samples=samples,
+                progress=progress,
+            )
         gates = hold_against(request.spec.gates, figures(made, rendering))
         delivery: dict[str, Any] = {}
         if destination is not None:
@@ -171,6 +177,8 @@ def summary(data: dict[str, Any]) -> Group:
     for gate in data["gates"]:
         figures.add_row("gate", shown(str(Gate(**gate))))
     figures.add_row("sent", "dry run: none" if data["dry_run"] else shown(data["sent"]))
+    if data["delivery"].get("calls"):
+        figures.add_row("calls to the ESP", calls_made(data["delivery"]))
     for key in ("already_sent", "rejected", "unknown", "waiting", "stopped"):
         if data["delivery"].get(key):
             figures.add_row(key.replace("_", " "), shown(data["delivery"][key]))
@@ -181,6 +189,12 @@ def summary(data: dict[str, Any]) -> Group:
         times.add_row(stage, f"{seconds:,.2f}")
     times.add_row("in all", f"{sum(data['seconds'].values()):,.2f}", style="bold")
     return Group(figures, times, *(f"note: {escape(note)}" for note in data["notes"]))
+
+
+def calls_made(delivery: dict[str, Any]) -> str:
+    """How many calls took the mails, and their bytes."""
+    calls, size = delivery["calls"], delivery["bytes"]
+    return f"{calls:,}, {delivery['sent'] / calls:,.1f} mails each, {size / 1e6:,.1f} MB in all"
 
 
 def next_steps(root: Path, campaign: str, samples: Path | None, destination: Destination | None) -> list[str]:

@@ -1,0 +1,91 @@
+"""Rendering for ESPs that take one body for many: each mail, and beside it what it shares and what is its own.
+
+The mails are those of ``render_batch``, byte for byte. Two columns are added: ``skeleton`` (a dictionary, so
+that a body stands once a batch) and ``leaves``; both are missing where a mail must go alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+import pyarrow as pa
+
+from mailwright.model.message import Skeleton
+from render.batch import MAILS, mail_row, row_columns
+from render.compiled import CompiledCampaign
+from render.context import RenderContext
+from render.program import program
+from render.rows import batch_rows
+from render.skeleton import Splitter
+
+SKELETON = pa.dictionary(pa.int32(), pa.binary())
+LEAVES = pa.list_(pa.string())
+GROUPED = MAILS.append(pa.field("skeleton", SKELETON)).append(pa.field("leaves", LEAVES))
+"""The columns of rendered mails, with what grouped sends need."""
+
+
+def render_grouped_batch(
+    compiled: CompiledCampaign, context: RenderContext, batch: pa.RecordBatch
+) -> pa.RecordBatch:
+    """``render_batch``, with the skeleton and the leaves of each mail."""
+    bound, splitter = program(compiled, context), splitter_of(compiled, context)
+    bodies: dict[str, int] = {}
+    written: list[bytes] = []
+    values, numbers, leaves = [], list[int | None](), list[tuple[str, ...] | None]()
+    for row in batch_rows(batch, row_columns(compiled), context.catalogue):
+        mail = bound.mail(row)
+        values.append(mail_row(mail, row, compiled))
+        found = splitter.split(row, mail) if mail.skip is None else None
+        if found is None:
+            numbers.append(None)
+            leaves.append(None)
+            continue
+        skeleton, own = found
+        if skeleton.fingerprint not in bodies:
+            bodies[skeleton.fingerprint] = len(written)
+            written.append(_written(skeleton))
+        numbers.append(bodies[skeleton.fingerprint])
+        leaves.append(own)
+    columns = zip(*values, strict=True) if values else [()] * len(MAILS)
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, MAILS, strict=True)]
+    indices = pa.array(numbers, pa.int32())
+    arrays.append(pa.DictionaryArray.from_arrays(indices, pa.array(written, pa.binary())))
+    arrays.append(pa.array(leaves, LEAVES))
+    return pa.RecordBatch.from_arrays(arrays, schema=GROUPED)
+
+
+def splitter_of(compiled: CompiledCampaign, context: RenderContext) -> Splitter:
+    """The campaign's splitter in this run; made once, then remembered."""
+    found: Splitter | None = context.splitters.get(compiled.fingerprint)
+    if found is None:
+        found = context.splitters[compiled.fingerprint] = Splitter(compiled, context)
+    return found
+
+
+class Skeletons:
+    """Reads the column ``skeleton`` back; the same body gives the same object, however many batches hold it."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, Skeleton] = {}
+
+    def read(self, column: pa.Array) -> Iterator[Skeleton | None]:
+        """One skeleton, or None, a row."""
+        bodies = [self._skeleton(body) for body in column.dictionary.to_pylist()]
+        for number in column.indices.to_pylist():
+            yield None if number is None else bodies[number]
+
+    def _skeleton(self, body: bytes) -> Skeleton:
+        found: dict[str, Any] = orjson.loads(body)
+        known = self._known.get(found["fingerprint"])
+        if known is None:
+            known = self._known[found["fingerprint"]] = Skeleton(
+                found["fingerprint"], tuple(found["html"]), tuple(found["text"]), tuple(found["subject"])
+            )
+        return known
+
+
+def _written(skeleton: Skeleton) -> bytes:
+    parts = {"html": skeleton.html, "text": skeleton.text, "subject": skeleton.subject}
+    return orjson.dumps({"fingerprint": skeleton.fingerprint, **parts})
