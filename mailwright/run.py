@@ -163,7 +163,8 @@ def _write_samples(plan: Plan, folder: Path, batch: pa.RecordBatch, first: int, 
 def spooled_messages(request: Request, spool: Path) -> Iterator[Message]:
     """The rendered mails of a spool as messages, in order, one batch in memory at a time."""
     skeletons = Skeletons()
-    with closing(pq.ParquetFile(spool, read_dictionary=["skeleton"])) as file:
+    grouped = [name for name in pq.read_schema(spool).names if name == "skeleton"]
+    with closing(pq.ParquetFile(spool, read_dictionary=grouped)) as file:
         for batch in file.iter_batches(batch_size=512):
             yield from messages_of(request, batch, skeletons)
 

@@ -1,4 +1,5 @@
-"""Rendering for ESPs that take one body for many: each mail, and beside it what it shares and what is its own.
+"""Rendering for ESPs that take one body for many: each mail, and beside it what it shares and what is its
+own.
 
 The mails are those of ``render_batch``, byte for byte. Two columns are added: ``skeleton`` (a dictionary, so
 that a body stands once a batch) and ``leaves``; both are missing where a mail must go alone.
@@ -65,7 +66,7 @@ def splitter_of(compiled: CompiledCampaign, context: RenderContext) -> Splitter:
 
 
 class Skeletons:
-    """Reads the column ``skeleton`` back; the same body gives the same object, however many batches hold it."""
+    """Reads the column ``skeleton`` back: one object a body, however many batches hold it."""
 
     def __init__(self) -> None:
         self._known: dict[str, Skeleton] = {}

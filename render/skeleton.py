@@ -9,7 +9,7 @@ reduced, a rating that is not there) is a leaf as a whole, so that it does not s
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
