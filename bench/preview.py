@@ -213,11 +213,12 @@ def block_file(shop: Path, name: str) -> Path:
 
 
 def _reload(page: Any, file: Path, number: int) -> float:
-    """Milliseconds of one save; the page is left to come to rest before and after."""
+    """Milliseconds of one save of other words; the page is left to come to rest before and after."""
     page.wait_for_timeout(1_200)
-    text = re.sub(r"<!-- save \d+ -->", "", file.read_text())
+    words = f"Saved {number} times"
+    text = re.sub(r" Saved \d+ times ", "", file.read_text())
     part = file.with_suffix(".new")
-    part.write_text(text.replace("<mj-text", f"<!-- save {number} --><mj-text", 1))
+    part.write_text(re.sub(r"(<mj-text[^>]*>)", rf"\1 {words} ", text, count=1))
     page.evaluate(
         "() => { window.loaded = new Promise(done => document.addEventListener("
         "'mail:shown', event => done(performance.timeOrigin + event.detail), {once: true})) }"
@@ -225,6 +226,8 @@ def _reload(page: Any, file: Path, number: int) -> float:
     started = time.time() * 1000
     part.replace(file)
     ended = page.evaluate("() => window.loaded")
+    if words not in page.evaluate("() => document.querySelector('#mail').contentDocument.body.textContent"):
+        raise SystemExit(f"the frame was loaded without the words that were saved: {words}")
     return float(ended - started)
 
 

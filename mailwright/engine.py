@@ -272,10 +272,12 @@ def recommend(
     )
 
 
-def compile_mail(request: Request, assets: Links, library: Library | None = None) -> CompiledCampaign:
+def compile_mail(
+    request: Request, assets: Links, library: Library | None = None, *, draft: bool = False
+) -> CompiledCampaign:
     """The campaign's template with all its blocks, through MJML and inlining once per version.
 
-    ``library`` stands in for the shipped one with the workspace's over it.
+    ``library`` stands in for the shipped one with the workspace's over it; a ``draft`` is only looked at.
     """
     workspace = request.workspace
     return compile_campaign(
@@ -287,6 +289,7 @@ def compile_mail(request: Request, assets: Links, library: Library | None = None
         asset=assets.link,
         at=request.file.at,
         cache=workspace.state / "compiled",
+        draft=draft,
     )
 
 

@@ -31,7 +31,14 @@ from mailwright.progress import Stages
 from mailwright.workspace import Workspace, open_workspace
 from preview.ground import Ground, read_ground, request_for, reread_campaigns, reread_segments
 from preview.settings import PreviewSettings
-from preview.sketch import has_same_rules, library_names, sketch_plan, sketched_rows
+from preview.sketch import (
+    has_same_choices,
+    has_same_rules,
+    library_names,
+    sketch_plan,
+    sketched_rows,
+    with_compiled,
+)
 from preview.watched import Kind
 from render import choose_blocks
 
@@ -61,6 +68,10 @@ class View:
     """Whether the whole audience's blocks have been chosen since the last save."""
     memo: dict[str, Any] = field(default_factory=dict)
     """What pages have computed from this plan and need again."""
+
+
+COUNTED = ("census", "sheet")
+"""What pages keep in ``memo`` that depends on the chosen blocks alone, not on their words."""
 
 
 @dataclass
@@ -148,7 +159,7 @@ class Desk:
                     held, campaign, lambda: _whole_plan(ground, campaign, self.settings, stages), ground
                 )
             elif held.library_changed:
-                self._renew(held, campaign, lambda: _recompiled(held.plan), ground, current=False)
+                self._renew_library(held, campaign)
             if exact and not held.choices_are_current:
                 held.plan = _choose_again(held.plan)
                 held.choices_are_current, held.memo = True, {}
@@ -213,12 +224,21 @@ class Desk:
             return reread_segments(ground)
         return reread_campaigns(ground)
 
-    def _renew(
-        self, held: _Held, campaign: str, make: Callable[[], Plan], ground: Ground, *, current: bool = True
-    ) -> None:
+    def _renew_library(self, held: _Held, campaign: str) -> None:
+        """Compile again; what was counted and chosen stays as long as no rule has changed."""
+        before, current, memo = held.plan, held.choices_are_current, held.memo
+        self._renew(held, campaign, lambda: _recompiled(before), held.ground)
+        if held.plan is before:
+            return
+        held.choices_are_current = current and has_same_choices(before, held.plan)
+        if held.choices_are_current:
+            held.plan.__dict__["recipients"] = before.recipients
+            held.memo = {name: memo[name] for name in COUNTED if name in memo}
+
+    def _renew(self, held: _Held, campaign: str, make: Callable[[], Plan], ground: Ground) -> None:
         try:
             held.plan = make()
-            held.error, held.choices_are_current, held.memo, held.sketch = None, current, {}, None
+            held.error, held.choices_are_current, held.memo, held.sketch = None, True, {}, None
         except MailwrightError as error:
             held.error = error
         held.ground, held.library_changed = ground, False
@@ -260,11 +280,7 @@ def _whole_plan(ground: Ground, campaign: str, settings: PreviewSettings, stages
 
 def _recompiled(plan: Plan) -> Plan:
     """The plan with its template and blocks read again; who gets which of them is not yet chosen again."""
-    compiled = compile_mail(plan.request, plan.source.assets)
-    audience = plan.source.audience
-    mark = run_fingerprint(plan.request, compiled, audience, plan.model)
-    context = render_context(plan.request, audience, mark)
-    return replace(plan, compiled=compiled, context=context, fingerprint=mark)
+    return with_compiled(plan, compile_mail(plan.request, plan.source.assets))
 
 
 def _choose_again(plan: Plan) -> Plan:

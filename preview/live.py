@@ -15,6 +15,7 @@ from mailwright.engine import SHIPPED
 from mailwright.errors import MailwrightError
 from preview.desk import Desk
 from preview.watched import Kind, saves
+from render.furnace import warm
 
 HEARTBEAT_S = 15.0
 """A line now and then, so that a browser that went away is noticed."""
@@ -27,6 +28,8 @@ class Live:
     """Tells every open page what happened, in the order in which it did."""
 
     def __init__(self) -> None:
+        self.first = asyncio.Event()
+        """Set as soon as somebody has looked."""
         self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
 
     def tell(self, event: dict[str, Any]) -> None:
@@ -37,6 +40,7 @@ class Live:
         """Server-sent events, until the browser goes away."""
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._listeners.add(queue)
+        self.first.set()
         try:
             yield b'retry: 500\n\ndata: {"kind":"hello"}\n\n'
             while True:
@@ -56,6 +60,19 @@ async def follow(desk: Desk, live: Live) -> None:
     After a save in the library the mail on the screen comes first (``sketched``), the whole campaign and its
     figures after it (``saved``).
     """
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_make_ready(desk, live))
+        await _follow(desk, live)
+
+
+async def _make_ready(desk: Desk, live: Live) -> None:
+    """The first save shows as soon as the second: what compiles is there before."""
+    await live.first.wait()
+    with contextlib.suppress(MailwrightError):
+        await run_in_threadpool(warm, desk.glance().spec.inliner)
+
+
+async def _follow(desk: Desk, live: Live) -> None:
     async for changed in saves(desk.root, SHIPPED):
         names = [_shown(path, desk.root) for path in sorted(changed)]
         campaigns = desk.changed(changed.values())

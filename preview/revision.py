@@ -6,12 +6,12 @@ import io
 import re
 import subprocess
 import tarfile
-from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mailwright.engine import SHIPPED, Plan, compile_mail, render_context, run_fingerprint
+from mailwright.engine import SHIPPED, Plan, compile_mail
 from mailwright.errors import UsageError
+from preview.sketch import with_compiled
 from render import load_library
 
 FOLDERS = ("blocks", "templates", "strings")
@@ -41,10 +41,7 @@ def plan_at(plan: Plan, commit: str) -> Plan:
             with tarfile.open(fileobj=io.BytesIO(packed)) as archive:
                 archive.extractall(folder, filter="data")
         compiled = compile_mail(plan.request, plan.source.assets, load_library(SHIPPED, Path(folder)))
-    audience = plan.source.audience
-    mark = run_fingerprint(plan.request, compiled, audience, plan.model)
-    context = render_context(plan.request, audience, mark)
-    return replace(plan, compiled=compiled, context=context, fingerprint=mark)
+    return with_compiled(plan, compiled)
 
 
 def _git(root: Path, *arguments: str) -> bytes | None:

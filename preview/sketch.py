@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from mailwright.engine import SHIPPED, Plan, compile_mail, render_context, run_fingerprint
-from render import Library, load_library
+from render import CompiledCampaign, Library, load_library
 
 
 def sketch_plan(plan: Plan, shown: Iterable[str], saved: Iterable[str]) -> Plan:
@@ -23,12 +23,27 @@ def sketch_plan(plan: Plan, shown: Iterable[str], saved: Iterable[str]) -> Plan:
     made for each row. Raises what compiling raises."""
     library = load_library(SHIPPED, plan.request.workspace.root)
     small = narrowed(library, set(plan.compiled.slots), set(shown), set(saved))
-    compiled = compile_mail(plan.request, plan.source.assets, small)
+    return with_compiled(plan, compile_mail(plan.request, plan.source.assets, small, draft=True))
+
+
+def with_compiled(plan: Plan, compiled: CompiledCampaign) -> Plan:
+    """``plan`` with its template and blocks compiled anew, over what was read, segmented and recommended."""
     audience = plan.source.audience
     mark = run_fingerprint(plan.request, compiled, audience, plan.model)
     context = render_context(plan.request, audience, mark)
     context.__dict__["catalogue"] = plan.context.catalogue
     return replace(plan, compiled=compiled, context=context, fingerprint=mark)
+
+
+def has_same_choices(plan: Plan, made: Plan) -> bool:
+    """Whether the blocks that were chosen for ``plan`` are those of ``made``: the same candidates in each
+    slot, in the same order, by the same rules. Most saves change words only."""
+
+    def rules(of: Plan) -> list[tuple[str, bool, list[object]]]:
+        slots = of.compiled.compiled_slots.values()
+        return [(slot.name, slot.optional, [(b.name, b.spec) for b in slot.blocks]) for slot in slots]
+
+    return rules(plan) == rules(made)
 
 
 def has_same_rules(plan: Plan, sketch: Plan) -> bool:

@@ -6,11 +6,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jinja2 import TemplateSyntaxError, nodes
+from jinja2 import TemplateSyntaxError
 
 from render.codegen import write_part
 from render.compiled import CompiledSlot
-from render.constants import INNER
+from render.constants import parse
 from render.known import known_when_holds
 from render.missing import find_gaps
 from render.pymodule import Module
@@ -96,8 +96,3 @@ def code_line(segment: Segment, number: int) -> str:
     if segment.kind == "expr":
         return expression(text, "_html", number)
     return f"{OPEN}% {text} %{SHUT}" if segment.kind == "tag" else ""
-
-
-def parse(text: str) -> list[nodes.Node]:
-    """Compiled text as Jinja's syntax tree."""
-    return INNER.parse(text).body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache as once
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -16,10 +17,10 @@ from mailwright.model.schema import PROFILE_ATTRIBUTES
 from mailwright.model.workspace import WorkspaceSpec
 from render import cache as disk
 from render.assemble import Assembly, assemble
-from render.codecheck import Names, check_code, check_lines, code_line, parse
+from render.codecheck import Names, check_code, check_lines, code_line
 from render.codegen import write_part
 from render.compiled import Code, CompiledCampaign, TemplateText
-from render.constants import Constants, fold
+from render.constants import Constants, fold, parse
 from render.library import Library
 from render.names import certain_names, item_fields, visible_names
 from render.placing import place
@@ -45,10 +46,13 @@ def compile_campaign(
     asset: Callable[[str], str],
     at: Callable[[str], Location],
     cache: Path | None = None,
+    draft: bool = False,
 ) -> CompiledCampaign:
     """Compile a campaign's template with all the blocks of its slots.
 
-    MJML and the inliner run once, or not at all when ``cache`` holds their result for the same input.
+    MJML and the inliner run once, or not at all when ``cache`` holds their result for the same input. A
+    ``draft`` gives the same mails sooner, each of them more slowly: nothing in it is remembered from mail to
+    mail, and it cannot be sent in groups.
     Raises TemplateError, RuleError or ConfigError with file, line and the fix.
     """
     assets: dict[str, str] = {}
@@ -83,15 +87,19 @@ def compile_campaign(
     }
     line_segments = [segment for part in lines.values() for segment in part]
     trees, text_trees = _trees(html), _trees(text)
+    recorded = _code(trees, functions, defaults, names.module("html", record=True))
     codes = {
-        "html": _code(trees, functions, defaults, names.module("html")),
-        "recorded": _code(trees, functions, defaults, names.module("html", record=True)),
-        "text": _code(text_trees, functions, defaults, names.module("text")),
+        "html": recorded if draft else _code(trees, functions, defaults, names.module("html")),
+        "recorded": recorded,
+        "text": _code(text_trees, functions, defaults, names.module("text", record=draft)),
         "line": _line_code(lines, constants, names, len(segments)),
-        "html_holes": _code(trees, functions, defaults, names.module("html", holes=True)),
-        "text_holes": _code(text_trees, functions, defaults, names.module("text", holes=True)),
-        "line_holes": _line_code(lines, constants, names, len(segments), holes=True),
     }
+    if not draft:
+        codes |= {
+            "html_holes": _code(trees, functions, defaults, names.module("html", holes=True)),
+            "text_holes": _code(text_trees, functions, defaults, names.module("text", holes=True)),
+            "line_holes": _line_code(lines, constants, names, len(segments), holes=True),
+        }
     reads = frozenset().union(*(module.names for _, module in codes.values()))
     print_ = fingerprint(
         FORMAT,
@@ -115,7 +123,7 @@ def compile_campaign(
         text=codes["text"][0],
         line=codes["line"][0],
         recorded=codes["recorded"][0],
-        holes={mode: codes[f"{mode}_holes"][0] for mode in ("html", "text", "line")},
+        holes={} if draft else {mode: codes[f"{mode}_holes"][0] for mode in ("html", "text", "line")},
         names=frozenset(name for name in reads if not name.startswith("@")),
         places=tuple(segment.at for segment in [*segments, *line_segments]),
         strings=library.strings,
@@ -146,6 +154,7 @@ RECIPE = "2"
 """Changes with what ``kiln`` does around the tools, so that nothing compiled before is used after."""
 
 
+@once
 def _toolchain() -> list[str]:
     return [RECIPE, *(f"{tool} {version(tool)}" for tool in _TOOLS)]
 

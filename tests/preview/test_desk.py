@@ -1,5 +1,6 @@
 """The desk keeps plans current, does again only what a change asks for, and never keeps a page waiting."""
 
+import re
 import shutil
 import threading
 
@@ -46,6 +47,24 @@ def test_a_saved_block_changes_the_mails_and_nothing_else(desk):
     assert after.plan.compiled.fingerprint != before.plan.compiled.fingerprint
     assert after.plan.everyone is before.plan.everyone
     assert after.ground is before.ground
+
+
+def test_only_a_save_that_touches_a_rule_chooses_blocks_again(desk):
+    before = desk.view("newsletter")
+    before.memo["census"] = "counted"
+    block = desk.root / "blocks" / "hero" / "cabin.mjml"
+    block.write_text(block.read_text().replace("</mj-text>", "!</mj-text>", 1))
+    desk.changed([Kind.LIBRARY])
+    words = desk.view("newsletter")
+    assert words.plan.choices is before.plan.choices
+    assert words.memo == {"census": "counted"}
+    block.write_text(re.sub("(?m)^when: .*", "when: points < 0", block.read_text()))
+    desk.changed([Kind.LIBRARY])
+    assert not desk.view("newsletter", exact=False).settled
+    rule = desk.view("newsletter")
+    assert "hero/cabin" in before.plan.recipients["slot:hero"].to_pylist()
+    assert "hero/cabin" not in rule.plan.recipients["slot:hero"].to_pylist()
+    assert rule.memo == {}
 
 
 def test_a_saved_campaign_keeps_the_audience_that_was_read(desk):
