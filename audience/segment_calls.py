@@ -11,6 +11,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -186,4 +187,17 @@ def _time(call: Mapping[str, Any]) -> Any:
 
 
 def _snake(name: str) -> str:
+    return _short_snake(name) if len(name) <= _SHORT else _made_snake(name)
+
+
+_SHORT = 64
+"""Longer names are nobody's schema: they are not kept in memory."""
+
+
+@lru_cache(maxsize=4096)
+def _short_snake(name: str) -> str:
+    return _made_snake(name)
+
+
+def _made_snake(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()).strip("_")

@@ -52,6 +52,7 @@ def serve(store: str, root: str, port: int, esp: str, only: str, parts: str) -> 
 
     from triggers import EventSettings, Worker, open_triggers
     from triggers.http import event_app
+    from triggers.worker import settle_memory
 
     began = datetime.now(UTC)
     address = f"{esp}/{ADAPTER}"
@@ -63,6 +64,7 @@ def serve(store: str, root: str, port: int, esp: str, only: str, parts: str) -> 
         now=NOW,
         only=only.split(",") if only else None,
     )
+    settle_memory()
     clock = lambda: NOW + (datetime.now(UTC) - began)  # noqa: E731
     with Worker(live, clock=clock, events="events" in parts, runs="runs" in parts) as worker:
         app = event_app(worker, EventSettings(frozenset({"bench"})))

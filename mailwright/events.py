@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -29,6 +31,15 @@ class EventsOfProfiles:
 
     def rows(self, profile_id: str) -> list[dict[str, Any]]:
         """The interactions of that profile, oldest first."""
-        start, end = self._places.get(profile_id, (0, 0))
-        found: list[dict[str, Any]] = self._interactions.slice(start, end - start).to_pylist()
+        return self.rows_of([profile_id])[profile_id]
+
+    def rows_of(self, profile_ids: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
+        """``rows`` of each of these profiles, read together."""
+        places = [(name, *self._places.get(name, (0, 0))) for name in profile_ids]
+        wanted = np.concatenate([np.arange(start, end) for _, start, end in places] or [np.arange(0)])
+        rows = self._interactions.take(pa.array(wanted, pa.int64())).to_pylist()
+        found, at = {}, 0
+        for name, start, end in places:
+            found[name] = rows[at : at + end - start]
+            at += end - start
         return found

@@ -18,6 +18,7 @@ from mailwright.workspace import Workspace
 from send import Adapter, open_adapter
 from send.pages import PageSettings, mail_app
 from triggers import EventSettings, Worker, event_routes, open_triggers
+from triggers.worker import settle_memory
 
 WRITE_KEYS = "MAILWRIGHT_WRITE_KEYS"
 """The environment variable with the keys, comma between them, under which events may be sent here."""
@@ -37,6 +38,7 @@ def taking_events(workspace: Workspace, secret: bytes, *, now: datetime) -> Iter
     live = open_triggers(
         workspace, outbox=workspace_outbox(workspace), adapter=adapter, now=now, secret=secret
     )
+    settle_memory()
     with Worker(live) as worker:
         yield event_routes(worker, EventSettings(keys))
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
+import orjson
 import sqlalchemy as sa
 
 from mailwright.model.identity import fingerprint
 from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Trigger
-from triggers.runs import ASLEEP, Decision, Journal, Run
+from triggers.runs import ASLEEP, Journal, Run, What
 from triggers.store import Past, Store
 from triggers.waits import zone_of
 
@@ -35,13 +36,14 @@ class Batch:
     """Profile → its runs that are under way, or were when the transaction began."""
     changed: dict[str, LiveProfile] = field(default_factory=dict)
     """The profiles that must be written back."""
-    _past: dict[str, list[Past]] | None = None
+    _past: dict[tuple[str, str], list[Past]] | None = None
 
-    def past(self, store: Store, profile_id: str, trigger: str) -> list[Past]:
-        """What the store has of a trigger's runs for a profile; read for the whole batch when first asked."""
+    def past(self, store: Store, profile_id: str, trigger: str, triggers: Sequence[str]) -> list[Past]:
+        """What the store has of a trigger's runs for a profile; read for the whole batch, and all
+        ``triggers``, when first asked."""
         if self._past is None:
-            self._past = store.past(self.connection, list(self.profiles))
-        return [run for run in self._past.get(profile_id, ()) if run.trigger == trigger]
+            self._past = store.past(self.connection, self.profiles, triggers)
+        return self._past.get((profile_id, trigger), [])
 
 
 class Beginner:
@@ -59,15 +61,17 @@ class Beginner:
         self._people, self._store, self.journal, self._timezone = people, store, journal, timezone
         self._triggers = triggers
         by_start: dict[tuple[str, str], list[Trigger]] = defaultdict(list)
-        self._ending: dict[str, list[tuple[Trigger, str]]] = defaultdict(list)
+        self._ending: dict[str, dict[str, Literal["unless", "goal"]]] = defaultdict(dict)
+        """Event → the triggers whose runs it ends, and by which key of the file."""
         for trigger in sorted(triggers.values(), key=lambda t: (-t.spec.priority, t.name)):
             start = trigger.start
             by_start[start.kind, str(getattr(start, start.kind))].append(trigger)
             for name in trigger.spec.unless:
-                self._ending[name].append((trigger, "unless"))
+                self._ending[name][trigger.name] = "unless"
             for name in trigger.spec.goal:
-                self._ending[name].append((trigger, "goal"))
+                self._ending[name].setdefault(trigger.name, "goal")
         self._by_start = dict(by_start)
+        self._remembering = sorted(name for name, t in triggers.items() if not _always_new(t))
         self._sleepers = [t for t in triggers.values() if t.inactivity is not None]
         self._watches_segments = any(kind.startswith("segment") for kind, _ in self._by_start)
 
@@ -81,7 +85,8 @@ class Beginner:
             self._event_trigger(batch, trigger, profile_id, rows, message_id)
         if self._sleepers and name not in SILENT:
             self._fall_asleep(batch, profile_id, rows[0], message_id)
-        self.segments(batch, profile_id, message_id)
+        if self._watches_segments and self._people.may_move(batch.profiles[profile_id], name):
+            self.segments(batch, profile_id, message_id)
 
     def segments(self, batch: Batch, profile_id: str, message_id: str) -> None:
         """Segments entered and left since last looked at."""
@@ -121,19 +126,21 @@ class Beginner:
         if not ending:
             return
         for run in batch.runs.get(profile_id, ()):
-            for trigger, reason in ending:
-                if run.trigger == trigger.name and run.state == "waiting" and _moment(run) <= at:
-                    run.end("cancelled" if reason == "unless" else "done", reason, batch.now)
-                    what = "cancelled" if reason == "unless" else "ended"
-                    self.journal.note(
-                        Decision(batch.now, run.trigger, profile_id, what, reason, run.occasion, detail=name),  # type: ignore[arg-type]
-                        run,
-                    )
+            reason = ending.get(run.trigger)
+            if reason is not None and run.state == "waiting" and run.began_at <= at:
+                cancels = reason == "unless"
+                run.end("cancelled" if cancels else "done", reason, batch.now)
+                what: What = "cancelled" if cancels else "ended"
+                self.journal.note(
+                    batch.now, run.trigger, profile_id, what, reason,
+                    run=run, occasion=run.occasion, detail=name,
+                )  # fmt: skip
 
     def _fall_asleep(self, batch: Batch, profile_id: str, row: dict[str, Any], message_id: str) -> None:
+        runs = batch.runs.get(profile_id, ())
+        asleep = {run.trigger for run in runs if run.place == ASLEEP and run.state == "waiting"}
         for trigger in self._sleepers:
-            mine = [r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name]
-            if any(run.place == ASLEEP and run.state == "waiting" for run in mine):
+            if trigger.name in asleep:
                 continue  # it looks when it wakes whether there was something since
             assert trigger.inactivity is not None
             due = trigger.inactivity.shift(row["at"]) or row["at"]
@@ -197,15 +204,15 @@ class Beginner:
         if waiting is None or trigger.spec.again == "keep":
             self._note(batch, trigger, profile_id, "ignored", "under_way", occasion=first.occasion)
             return
-        if due < waiting.due_at and _moment(waiting) > (origin.get("at") or batch.now):
+        if due < waiting.due_at and waiting.began_at > (origin.get("at") or batch.now):
             self._note(batch, trigger, profile_id, "ignored", "older", occasion=waiting.occasion)
             return
-        if occasion != waiting.occasion:
-            past = batch.past(self._store, profile_id, trigger.name)
+        if occasion != waiting.occasion and not _always_new(trigger):
+            past = self._past(batch, trigger, profile_id)
             if any(run.occasion == occasion for run in past):
                 self._note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
                 return
-        waiting.occasion, waiting.event, waiting.due_at = occasion, _origin(origin), due
+        waiting.occasion, waiting.origin, waiting.due_at = occasion, _origin(origin), due
         self._note(batch, trigger, profile_id, "restarted", run=waiting, occasion=occasion, due_at=due)
 
     def _fresh(
@@ -221,7 +228,7 @@ class Beginner:
         here = [r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name]
         if trigger.once_every is not None:
             since = (-trigger.once_every).shift(batch.now) or batch.now
-            past = batch.past(self._store, profile_id, trigger.name)
+            past = self._past(batch, trigger, profile_id)
             fresh = any(r.seq is None and not _came_to_nothing(r) for r in here)
             if fresh or any(r.started_at > since.timestamp() and not r.came_to_nothing for r in past):
                 self._note(
@@ -229,8 +236,10 @@ class Beginner:
                 )
                 return None
         known = next((r for r in here if r.occasion == occasion), None)
-        if known is None and any(
-            r.occasion == occasion for r in batch.past(self._store, profile_id, trigger.name)
+        if (
+            known is None
+            and not _always_new(trigger)
+            and any(r.occasion == occasion for r in self._past(batch, trigger, profile_id))
         ):
             known = self._store.run(batch.connection, trigger.name, profile_id, occasion)
         if known is None:
@@ -242,7 +251,7 @@ class Beginner:
             here_runs = batch.runs[profile_id]
             del here_runs[next(i for i, r in enumerate(here_runs) if r is known)]
         again = self._new(trigger, profile_id, occasion, origin, due, batch.now)
-        again.seq, again.trace = known.seq, known.trace
+        again.seq, again.rev, again.trace = known.seq, known.rev, known.trace
         return again
 
     def _new(
@@ -257,6 +266,9 @@ class Beginner:
         run = Run(None, trigger.name, profile_id, occasion, 0, trigger.version, due, now, _origin(origin))
         run.changed = True
         return run
+
+    def _past(self, batch: Batch, trigger: Trigger, profile_id: str) -> list[Past]:
+        return batch.past(self._store, profile_id, trigger.name, self._remembering)
 
     def _occasion(
         self, trigger: Trigger, profile: LiveProfile, origin: Mapping[str, Any], key: str
@@ -293,18 +305,16 @@ class Beginner:
         run: Run | None = None,
         **more: Any,
     ) -> None:
-        self.journal.note(Decision(batch.now, trigger.name, profile_id, what, reason, **more), run)
+        self.journal.note(batch.now, trigger.name, profile_id, what, reason, run=run, **more)
 
 
-def _origin(origin: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in origin.items() if value is not None}
-    return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in kept.items()}
+def _always_new(trigger: Trigger) -> bool:
+    """Whether each event is an occasion of its own, which the store cannot have: events are taken once."""
+    return trigger.spec.once_per is None and trigger.start.event is not None
 
 
-def _moment(run: Run) -> datetime:
-    """When that happened which the run began with."""
-    at = run.event.get("at")
-    return datetime.fromisoformat(at) if isinstance(at, str) else run.started_at
+def _origin(origin: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({key: value for key, value in origin.items() if value is not None}, default=str)
 
 
 def _came_to_nothing(run: Run) -> bool:

@@ -6,6 +6,7 @@ value is left out, as everywhere (``audience.coerce``).
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 import orjson
 
-from audience.coerce import coerce
+from audience.coerce import Column, coerce
 from audience.raw import ColumnNames, scalar_column
 from audience.segment_calls import lines_of, traits_of
 from mailwright.catalog import event_schemas
@@ -145,24 +146,55 @@ def typed_rows(
     rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Attribute], counts: Counter[str]
 ) -> list[dict[str, Any]]:
     """The values that ``schema`` knows, in its types; what does not fit is left out and counted."""
-    names = sorted({name for row in rows for name in row} & schema.keys())
-    columns: dict[str, Any] = {}
-    wrong: dict[str, dict[int, str]] = {}
-    for name in names:
-        values = [_bounded(row.get(name)) for row in rows]
-        if schema[name].type in ("list", "object"):
-            columns[name] = values
-        else:
-            columns[name], wrong[name] = scalar_column(values, schema[name].type)
-    typed = coerce(columns, schema)
-    for name in names:
-        for what in (typed[name].wrong | wrong.get(name, {})).values():
-            counts[f"{name}: {what}"] += 1
-    values_of = {name: typed[name].values.to_pylist() for name in names}
-    return [
-        {name: values_of[name][i] for name in names if values_of[name][i] is not None}
-        for i in range(len(rows))
-    ]
+    found: list[dict[str, Any]] = [{} for _ in rows]
+    doubtful: dict[str, list[tuple[int, Any]]] = {}
+    for number, row in enumerate(rows):
+        for name, value in row.items():
+            attribute = schema.get(name)
+            if attribute is None or value is None:
+                continue
+            if is_plain(value, attribute):
+                found[number][name] = value
+            else:
+                doubtful.setdefault(name, []).append((number, _bounded(value)))
+    for name, values in doubtful.items():
+        for (number, _), value in zip(
+            values, _coerced([v for _, v in values], name, schema[name], counts), strict=True
+        ):
+            if value is not None:
+                found[number][name] = value
+    return found
+
+
+def is_plain(value: Any, attribute: Attribute) -> bool:
+    """Whether ``coerce`` would give this very value: so that what most values are costs next to nothing."""
+    if attribute.allowed is not None or attribute.min is not None or attribute.max is not None:
+        return False
+    kind = type(value)
+    if kind is str:
+        return (
+            attribute.type == "string"
+            and 0 < len(value) <= LONGEST_TEXT
+            and value.isascii()
+            and value.isprintable()
+            and value[0] != " "
+            and value[-1] != " "
+        )
+    if kind is float:
+        return attribute.type == "number" and math.isfinite(value)
+    return kind is int and attribute.type == "integer" and -(2**63) <= value < 2**63
+
+
+def _coerced(values: list[Any], name: str, attribute: Attribute, counts: Counter[str]) -> list[Any]:
+    wrong: dict[int, str] = {}
+    column: Column = values
+    if attribute.type not in ("list", "object"):
+        column, wrong = scalar_column(values, attribute.type)
+    typed = coerce({name: column}, {name: attribute})[name]
+    for what in (typed.wrong | wrong).values():
+        counts[f"{name}: {what}"] += 1
+    found: list[Any] = typed.values.to_pylist()
+    return found
 
 
 def _bounded(value: Any) -> Any:

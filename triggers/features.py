@@ -32,6 +32,8 @@ class History:
     now: datetime
     all: Sequence[Row]
     named: Callable[[str], Sequence[Row]]
+    instants: Callable[[str], Sequence[float]]
+    """When events of a name were, in Unix seconds, each instant once, in order; those after ``now`` too."""
     timezone: str | None
     category: Callable[[str], str | None]
     cuts: RfmCuts
@@ -53,6 +55,12 @@ class History:
 def feature(name: str, history: History) -> Any:
     """The value of one of ``audience.FEATURES``."""
     return _FEATURES[name](history)
+
+
+def moved_by(event: str) -> frozenset[str]:
+    """The features that another event of this name may change, the first of a profile aside (that changes
+    what is missing otherwise)."""
+    return _MOVED.get(event, _BY_ALL)
 
 
 def _epoch(moment: datetime) -> float:
@@ -156,10 +164,14 @@ def _cart(h: History) -> dict[str, Any]:
 def _warmth(h: History) -> tuple[int, int]:
     """Millionths of warmth now, and of that what is older than 30 days."""
     total = older = 0
+    now = _epoch(h.now)
     for name, says in _SAYS.items():
-        for at in {row["at"] for row in h.named(name)}:
-            age = (_epoch(h.now) - _epoch(at)) / _DAY
-            warmth = _round(1e6 * says * math.pow(2.0, -age / 30))
+        weight = 1e6 * says
+        for at in h.instants(name):
+            if at > now:
+                break
+            age = (now - at) / _DAY
+            warmth = math.floor(weight * math.pow(2.0, -age / 30) + 0.5)
             total += warmth
             older += warmth if age >= 30 else 0
     return total, older
@@ -264,4 +276,24 @@ _FEATURES: dict[str, Callable[[History], Any]] = {
     "rfm": _rfm,
     "lifecycle": _lifecycle,
     "preferred_hour": _preferred_hour,
+}
+
+_BOUGHT = frozenset({PURCHASED})
+_SAID = frozenset(_SAYS)
+_READS: dict[str, frozenset[str] | None] = {
+    **dict.fromkeys(_FEATURES, _BOUGHT),
+    **dict.fromkeys(
+        ("views", "views_48h", "views_30d", "last_viewed_at", "recently_viewed"), frozenset({VIEWED})
+    ),
+    **dict.fromkeys(("added_48h", "added_30d"), frozenset({ADDED})),
+    **dict.fromkeys(("favourite_category", "category_affinities"), _SAID),
+    **dict.fromkeys(("engagement", "engagement_velocity", "trend"), _SAID),
+    **dict.fromkeys(("first_seen_at", "last_seen_at", "preferred_hour"), None),
+    "cart": frozenset({ADDED, PURCHASED, _REMOVED}),
+}
+"""Feature → the events that it is computed of; None: all."""
+_BY_ALL = frozenset(name for name, read in _READS.items() if read is None)
+_MOVED = {
+    event: frozenset(name for name, read in _READS.items() if read is None or event in read)
+    for event in (VIEWED, ADDED, PURCHASED, _REMOVED)
 }

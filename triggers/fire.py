@@ -29,7 +29,7 @@ from triggers.mails import Made, MailMaker, Snapshot
 from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Op, Trigger
-from triggers.runs import ASLEEP, Decision, Journal, Run, last_seen
+from triggers.runs import ASLEEP, Journal, Run, last_seen
 from triggers.schema import sends
 from triggers.store import Store
 from triggers.world import World
@@ -328,5 +328,4 @@ class Firing:
         self._note(run, "suppressed" if state == "suppressed" else "ended", now, reason=reason, detail=detail)
 
     def _note(self, run: Run, what: Any, now: datetime, **more: Any) -> None:
-        decision = Decision(now, run.trigger, run.profile_id, what, occasion=run.occasion, **more)
-        self._journal.note(decision, run)
+        self._journal.note(now, run.trigger, run.profile_id, what, run=run, occasion=run.occasion, **more)

@@ -17,7 +17,7 @@ from mailwright.errors import SendError
 from triggers.begin import Batch, Beginner
 from triggers.calls import Call, CallReader, Refused
 from triggers.people import People
-from triggers.schema import aliases, calls, events
+from triggers.schema import aliases, events
 from triggers.store import Store
 from triggers.stored import pack
 
@@ -104,8 +104,8 @@ class _Work:
     ) -> None:
         self._connection, self._people, self._store, self._beginner = connection, people, store, beginner
         self._now = now
-        self._events: list[dict[str, Any]] = []
-        self._calls: list[dict[str, Any]] = []
+        self._events: list[tuple[Any, ...]] = []
+        self._calls: list[tuple[str, float]] = []
 
     def prepare(self, taken: Sequence[Call], touched: list[str]) -> None:
         """Read what the batch needs, with its profiles held."""
@@ -155,7 +155,7 @@ class _Work:
             profile.version += 1
             if call.attributes:
                 self._people.tell(profile, call.attributes)
-            self._calls.append({"message_id": call.message_id, "received_at": self._now.timestamp()})
+            self._calls.append((call.message_id, self._now.timestamp()))
             self._beginner.segments(self._batch, name, call.message_id)
             return True
         rows = [self._store_line(call, number, line, name) for number, line in enumerate(call.lines)]
@@ -169,15 +169,15 @@ class _Work:
         profile.add(row)
         profile.version += 1
         self._events.append(
-            {
-                "profile_id": name,
-                "n": profile.version,
-                "message_id": f"{call.message_id}#{number}" if number else call.message_id,
-                "event": line["event"],
-                "at": call.at.timestamp(),
-                "received_at": self._now.timestamp(),
-                "fields": pack(fields),
-            }
+            (
+                name,
+                profile.version,
+                f"{call.message_id}#{number}" if number else call.message_id,
+                line["event"],
+                call.at.timestamp(),
+                self._now.timestamp(),
+                pack(fields),
+            )
         )
         return row
 
@@ -205,21 +205,18 @@ class _Work:
             if run.state == "waiting":
                 run.end("cancelled", "identified", self._now)
         before.version += 1
-        before.rows.clear()
-        before.view = type(before.view)()
+        before.empty()
         self._batch.changed[anonymous_profile(anonymous)] = before
         self._batch.changed[user] = after
 
     def _flush(self) -> None:
-        if self._events:
-            self._connection.execute(sa.insert(events), self._events)
-            self._events = []
+        self._store.add_events(self._connection, self._events)
+        self._events = []
 
     def finish(self) -> None:
         """Write everything that has changed."""
         self._flush()
-        if self._calls:
-            self._connection.execute(sa.insert(calls), self._calls)
+        self._store.add_calls(self._connection, self._calls)
         self._people.save(self._connection, self._batch.changed)
         runs = [run for some in self._batch.runs.values() for run in some]
         self._store.save_runs(self._connection, runs)

@@ -7,6 +7,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+import orjson
+
 from mailwright.errors import UsageError, did_you_mean
 from mailwright.workspace import Workspace
 from send import Adapter, DeliveryPolicy, DeliveryReport, Outbox, deliver
@@ -121,7 +123,7 @@ class Triggers:
                             "reason": run.reason,
                             "due_at": run.due_at.isoformat() if run.state == "waiting" else None,
                             "began_with": run.event,
-                            "trace": run.trace,
+                            "trace": orjson.loads(run.trace),
                         }
                         for run in runs
                         if run.trigger == name

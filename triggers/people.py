@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -16,10 +16,10 @@ from rules import RuleContext
 from segments import segments_of
 from segments.compile import needed
 from triggers.calls import CallReader
+from triggers.features import moved_by
 from triggers.profile import MOST_EVENTS, LiveProfile
 from triggers.program import Trigger
-from triggers.schema import profiles
-from triggers.store import Store
+from triggers.store import Event, Standing, Store
 from triggers.stored import instant, pack, unpack
 from triggers.waits import zone_of
 from triggers.world import World
@@ -46,51 +46,65 @@ class People:
         self.segments = _asked(triggers, world)
         """The segments that triggers ask about and those that these need, in order of computation."""
         self._segment_rules = {name: world.segment_rules[name] for name in self.segments}
+        self._read = {name for rule in self._segment_rules.values() for name in rule.attributes}
+        self._events_read = {name for rule in self._segment_rules.values() for name in rule.events}
 
     # ── loading ──
 
     def load(
-        self, connection: sa.Connection, rows: Mapping[str, sa.Row[Any]], ids: Sequence[str]
+        self, connection: sa.Connection, standing: Mapping[str, Standing], ids: Sequence[str]
     ) -> dict[str, LiveProfile]:
-        """These profiles as they stand; ``rows`` are theirs in the store, where they have one."""
+        """These profiles as they stand; ``standing`` is theirs in the store, where they have one."""
         found: dict[str, LiveProfile] = {}
         stale = []
         for name in ids:
-            kept, row = self._kept.get(name), rows.get(name)
-            if kept is not None and kept.version == (0 if row is None else row.version):
+            kept, stands = self._kept.get(name), standing.get(name)
+            if kept is not None and kept.version == (0 if stands is None else stands.version):
                 found[name] = kept
+                self._kept.move_to_end(name)
             else:
                 stale.append(name)
-        with_events = [name for name in stale if name in rows and rows[name].version]
-        stored = self._store.events_of(connection, with_events, MOST_EVENTS)
-        for name in stale:
-            found[name] = self._make(name, rows.get(name), stored.get(name, ()))
-        for name, profile in found.items():
-            self._kept[name] = profile
+        for name, profile in self._make(connection, standing, stale):
+            found[name] = self._kept[name] = profile
             self._kept.move_to_end(name)
         while len(self._kept) > max(self._most, len(found)):
             self._kept.popitem(last=False)
         return found
 
-    def _make(self, name: str, row: sa.Row[Any] | None, stored: Sequence[sa.Row[Any]]) -> LiveProfile:
-        attributes = self.world.profile(name)
-        told = {} if row is None else unpack(row.attributes, self._attributes)
-        base = self.world.events.rows(name)
-        there = {(event["event"], event["at"], event.get("item_id")) for event in base}
-        live = [self.event_row(r.event, instant(r.at), unpack(r.fields, self._fields)) for r in stored]
-        # Files that are exported again from the same source hold what has come in here before.
-        new = [event for event in live if (event["event"], event["at"], event.get("item_id")) not in there]
-        profile = LiveProfile(
-            {**attributes, **told},
-            [*base, *new],
-            category=self.world.categories.get,
-            cuts=self.world.audience.cuts,
-            version=0 if row is None else row.version,
-        )
-        profile.told = told
-        if row is not None and row.segments is not None:
-            profile.segments = frozenset(orjson.loads(row.segments))
-        return profile
+    def _make(
+        self, connection: sa.Connection, standing: Mapping[str, Standing], names: Sequence[str]
+    ) -> Iterator[tuple[str, LiveProfile]]:
+        """These profiles out of files and store, read together."""
+        versions = {name: standing[name].version for name in names if name in standing}
+        versions = {name: version for name, version in versions.items() if version}
+        stored = self._store.events_of(connection, versions, MOST_EVENTS)
+        attributes, before = self.world.profiles(names), self.world.events.rows_of(names)
+        for name, known in zip(names, attributes, strict=True):
+            stands = standing.get(name)
+            told = {} if stands is None else unpack(stands.attributes, self._attributes)
+            profile = LiveProfile(
+                {**known, **told},
+                self._events(before[name], stored.get(name, ())),
+                category=self.world.categories.get,
+                cuts=self.world.audience.cuts,
+                version=0 if stands is None else stands.version,
+            )
+            if told and stands is not None:
+                profile.told, profile.packed = told, stands.attributes
+            if stands is not None and stands.segments is not None:
+                profile.segments = frozenset(orjson.loads(stands.segments))
+            yield name, profile
+
+    def _events(self, base: list[dict[str, Any]], stored: Sequence[Event]) -> list[dict[str, Any]]:
+        """Those of the files and those that came in here, each once: files that are exported again from the
+        same source hold what has come in here before."""
+        if not stored:
+            return base
+        live = [self.event_row(e.event, instant(e.at), unpack(e.fields, self._fields)) for e in stored]
+        if not base:
+            return live
+        there = {(row["event"], row["at"], row.get("item_id")) for row in base}
+        return base + [row for row in live if (row["event"], row["at"], row.get("item_id")) not in there]
 
     def event_row(self, event: str, at: datetime, fields: Mapping[str, Any]) -> dict[str, Any]:
         """An event as rules and features read it: every field, defaults in place of what is missing."""
@@ -114,22 +128,22 @@ class People:
             told |= {"email": email, "email_problem": problem, "email_key": key}
         profile.tell(told)
         profile.told |= told
+        profile.packed = pack(profile.told)
 
     def save(self, connection: sa.Connection, changed: Mapping[str, LiveProfile]) -> None:
         """Write the changed profiles, whose versions have grown."""
-        rows = [
-            {
-                "b_id": name,
-                "version": profile.version,
-                "attributes": pack(profile.told),
-                "segments": None if profile.segments is None else pack(sorted(profile.segments)),
-            }
-            for name, profile in sorted(changed.items())
-        ]
-        if rows:
-            names = ("version", "attributes", "segments")
-            statement = sa.update(profiles).where(profiles.c.profile_id == sa.bindparam("b_id"))
-            connection.execute(statement.values({name: sa.bindparam(name) for name in names}), rows)
+        self._store.save_profiles(
+            connection,
+            [
+                (
+                    profile.version,
+                    profile.packed,
+                    None if profile.segments is None else pack(sorted(profile.segments)),
+                    name,
+                )
+                for name, profile in sorted(changed.items())
+            ],
+        )
 
     # ── asking ──
 
@@ -139,6 +153,12 @@ class People:
         if not segments or not self.segments:
             return context
         return profile.at(now, self.segments_now(profile, now))
+
+    def may_move(self, profile: LiveProfile, event: str) -> bool:
+        """Whether an event of this name can have changed what ``segments_now`` says at the same moment."""
+        return (
+            len(profile.rows) == 1 or event in self._events_read or not self._read.isdisjoint(moved_by(event))
+        )
 
     def segments_now(self, profile: LiveProfile, now: datetime) -> frozenset[str]:
         """Of the segments that triggers ask about, those that the profile is in."""

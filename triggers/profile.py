@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from audience import FEATURES
 from audience.rfm import RfmCuts
 from rules import EventView, RuleContext
-from triggers.features import History, feature
+from triggers.features import History, feature, moved_by
 
 MOST_EVENTS = 5_000
 """Events of one profile that are looked at, the newest: a million from one crawler slow nobody else down."""
@@ -32,13 +32,17 @@ class LiveProfile(Mapping[str, Any]):
         self.version = version
         self.told: dict[str, Any] = {}
         """Attributes that differ from what the files say: told by identify calls and journeys."""
+        self.packed = b"{}"
+        """``told`` as the store has it."""
         self.segments: frozenset[str] | None = None
         """Those that triggers ask about, as of the last event; None: not looked at yet."""
         self.rows = sorted(events, key=_at)[-MOST_EVENTS:]
         self.view = EventView(self.rows)
         self._category, self._cuts = category, cuts
         self._now: datetime | None = None
+        self._context: RuleContext | None = None
         self._known: dict[str, Any] = {}
+        self._instants: dict[str, list[float]] = {}
 
     # ── changes ──
 
@@ -46,23 +50,39 @@ class LiveProfile(Mapping[str, Any]):
         """One more event."""
         insort(self.rows, row, key=_at)
         if len(self.rows) > MOST_EVENTS + MOST_EVENTS // 10:
-            self.rows = self.rows[-MOST_EVENTS:]
-            self.view = EventView(self.rows)
+            self._see(self.rows[-MOST_EVENTS:])
         else:
             self.view.add(row)
-        self._known.clear()
+            self._instants.pop(row["event"], None)
+        moved = moved_by(row["event"]) if len(self.rows) > 1 else FEATURES.keys()
+        for name in moved & self._known.keys():
+            del self._known[name]
 
     def tell(self, values: Mapping[str, Any]) -> None:
         """Attributes that are now known to be these."""
         self.attributes.update(values)
         self._known.clear()
 
+    def empty(self) -> None:
+        """All its events turned out to be another's."""
+        self._see([])
+
+    def _see(self, rows: list[Mapping[str, Any]]) -> None:
+        self.rows, self.view = rows, EventView(rows)
+        self._context = None
+        self._known.clear()
+        self._instants.clear()
+
     def at(self, now: datetime, segments: frozenset[str] = frozenset()) -> RuleContext:
         """The context for rules at ``now``; features are of that moment from here on."""
         if now != self._now:
-            self._now = now
+            self._now, self._context = now, None
             self._known.clear()
-        return RuleContext(now=now, segments=segments, events=self.view)
+        if segments:
+            return RuleContext(now=now, segments=segments, events=self.view)
+        if self._context is None:
+            self._context = RuleContext(now=now, events=self.view)
+        return self._context
 
     # ── what rules read ──
 
@@ -96,10 +116,22 @@ class LiveProfile(Mapping[str, Any]):
             now=now,
             all=seen,
             named=lambda name: view.within(name, None, now),
+            instants=self._instants_of,
             timezone=self.attributes.get("timezone"),
             category=self._category,
             cuts=self._cuts,
         )
+
+    def _instants_of(self, name: str) -> list[float]:
+        """When events of this name were, in Unix seconds, each instant once, in order."""
+        found = self._instants.get(name)
+        if found is None:
+            rows = self.view.within(name, None, _EVER)
+            found = self._instants[name] = [at.timestamp() for at in dict.fromkeys(map(_at, rows))]
+        return found
+
+
+_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 def _at(row: Mapping[str, Any]) -> datetime:

@@ -23,7 +23,9 @@ State = Literal["waiting", "done", "cancelled", "suppressed"]
 
 ASLEEP = -1
 """The place of a run that waits for a profile to have been silent for long enough."""
-_MOST_TRACE = 50
+_LONGEST_TRACE = 12_000
+"""Bytes; about a hundred decisions."""
+_ENDS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +52,19 @@ class Decision:
                 shown[name] = value.isoformat() if isinstance(value, datetime) else value
         return shown
 
+    @property
+    def entry(self) -> bytes:
+        """For the run's trace, which knows trigger, profile and occasion. JSON."""
+        shown: dict[str, Any] = {"at": self.at, "what": self.what}
+        for name in _IN_TRACE:
+            value = getattr(self, name)
+            if value:
+                shown[name] = value
+        return orjson.dumps(shown)
+
 
 _FIELDS = tuple(field.name for field in fields(Decision))
+_IN_TRACE = ("reason", "campaign", "message_id", "due_at", "detail")
 
 
 @dataclass(slots=True)
@@ -66,13 +79,15 @@ class Run:
     version: str
     due_at: datetime
     started_at: datetime
-    event: dict[str, Any]
+    origin: bytes
+    """What it began with. JSON, which is read where somebody asks."""
     state: State = "waiting"
     reason: str | None = None
     rev: int = 0
     mails: int = 0
     ended_at: datetime | None = None
-    trace: list[dict[str, Any]] = field(default_factory=list)
+    trace: bytes = b"[]"
+    """The decisions, oldest first. JSON."""
     changed: bool = False
 
     def end(self, state: State, reason: str, now: datetime) -> None:
@@ -81,17 +96,24 @@ class Run:
 
     def note(self, decision: Decision) -> None:
         """Remember a decision; of very many the first and the last."""
-        entry = decision.as_dict()
-        for key in ("trigger", "profile_id", "occasion"):
-            entry.pop(key, None)
-        self.trace.append(entry)
-        if len(self.trace) > _MOST_TRACE:
-            del self.trace[_MOST_TRACE // 2]
+        before = self.trace[:-1] + b"," if len(self.trace) > 2 else b"["
+        self.trace = before + decision.entry + b"]"
+        if len(self.trace) > _LONGEST_TRACE:
+            entries = orjson.loads(self.trace)
+            self.trace = orjson.dumps(entries[:_ENDS] + entries[-_ENDS:])
         self.changed = True
 
     @property
-    def traced(self) -> bytes:
-        return orjson.dumps(self.trace)
+    def event(self) -> dict[str, Any]:
+        """What it began with."""
+        found: dict[str, Any] = orjson.loads(self.origin)
+        return found
+
+    @property
+    def began_at(self) -> datetime:
+        """When that happened which it began with."""
+        at = self.event.get("at")
+        return datetime.fromisoformat(at) if isinstance(at, str) else self.started_at
 
 
 @dataclass
@@ -102,8 +124,22 @@ class Journal:
     counts: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """(trigger, what, reason) → how often."""
 
-    def note(self, decision: Decision, run: Run | None = None) -> None:
-        self.counts[decision.trigger, decision.what, decision.reason] += 1
+    def note(
+        self,
+        at: datetime,
+        trigger: str,
+        profile_id: str,
+        what: What,
+        reason: str = "",
+        *,
+        run: Run | None = None,
+        **more: Any,
+    ) -> None:
+        """Something was decided; ``more`` are fields of ``Decision``."""
+        self.counts[trigger, what, reason] += 1
+        if self.kept is None and run is None:
+            return
+        decision = Decision(at, trigger, profile_id, what, reason, **more)
         if self.kept is not None:
             self.kept.append(decision)
         if run is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -14,9 +16,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 metadata = MetaData()
+_WAITING: dict[str, Any] = dict.fromkeys(("sqlite_where", "postgresql_where"), text("state = 'waiting'"))
 _SEQ = BigInteger().with_variant(Integer, "sqlite")
 
 profiles = Table(
@@ -42,7 +46,6 @@ events = Table(
     Column("received_at", Float, nullable=False),
     # The fields of the event, typed by the workspace's schema. JSON.
     Column("fields", LargeBinary, nullable=False),
-    Index("trigger_events_received", "received_at"),
 )
 
 # Calls that are no events (identify, alias) by their message id, so that a repeated one is passed over.
@@ -84,9 +87,11 @@ runs = Table(
     Column("event", LargeBinary, nullable=False),
     # The decisions so far, oldest first. JSON.
     Column("trace", LargeBinary, nullable=False),
-    UniqueConstraint("trigger", "profile_id", "occasion"),
-    Index("trigger_runs_due", "state", "due_at"),
-    Index("trigger_runs_profile", "profile_id", "state"),
+    # The profile first: so that it also finds what runs a profile has had.
+    UniqueConstraint("profile_id", "trigger", "occasion"),
+    # Only of what waits, however many are over.
+    Index("trigger_runs_due", "due_at", **_WAITING),
+    Index("trigger_runs_profile", "profile_id", **_WAITING),
 )
 
 sends = Table(

@@ -7,7 +7,7 @@ changes is changed in one.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -16,18 +16,36 @@ import sqlalchemy as sa
 
 from send import Outbox
 from send.outbox.database import Database
+from triggers.bulk import Bulk
 from triggers.runs import Run
 from triggers.schema import aliases, calls, dead, events, meta, metadata, profiles, runs, sends
 from triggers.stored import instant
 
-_CHUNK = 900
-"""Parameters of one IN list: SQLite of old allows 999."""
+EVENT = ("profile_id", "n", "message_id", "event", "at", "received_at", "fields")
+"""The columns of a new event."""
+_IS_WAITING = sa.text("trigger_runs.state = 'waiting'")
+"""Written out, for else the indexes of what waits would not be used."""
+
+
+class Standing(NamedTuple):
+    """A profile as the store has it: how often it has changed; JSON of what was told, and of its segments."""
+
+    version: int
+    attributes: bytes
+    segments: bytes | None
+
+
+class Event(NamedTuple):
+    """An event as the store has it: name, Unix seconds, JSON of its fields."""
+
+    event: str
+    at: float
+    fields: bytes
 
 
 class Past(NamedTuple):
     """A run, as far as ``once_per`` asks."""
 
-    trigger: str
     occasion: str
     state: str
     mails: int
@@ -45,6 +63,7 @@ class Store:
     def __init__(self, outbox: Outbox) -> None:
         self.outbox = outbox
         self.db: Database = outbox.db
+        self.bulk = Bulk(self.db)
         with self.db.write() as connection:
             if self.db.is_postgres:
                 connection.execute(sa.text("SELECT pg_advisory_xact_lock(727002)"))
@@ -55,113 +74,122 @@ class Store:
     def known_calls(self, connection: sa.Connection, ids: Sequence[str]) -> set[str]:
         """Those of these message ids that have been taken before."""
         found: set[str] = set()
-        for some in _chunks(ids):
-            for table in (events, calls):
-                column = table.c.message_id
-                found.update(connection.execute(sa.select(column).where(column.in_(some))).scalars())
+        for table in (events, calls):
+            rows = self.bulk.select(connection, table, ("message_id",), ids, by="message_id")
+            found.update(row[0] for row in rows)
         return found
 
     def persons(self, connection: sa.Connection, anonymous: Sequence[str]) -> dict[str, str]:
         """Anonymous id → the profile that it turned out to be."""
-        found: dict[str, str] = {}
-        for some in _chunks(anonymous):
-            rows = connection.execute(sa.select(aliases).where(aliases.c.anonymous_id.in_(some)))
-            found.update({row.anonymous_id: row.profile_id for row in rows})
-        return found
+        names = ("anonymous_id", "profile_id")
+        return dict(self.bulk.select(connection, aliases, names, anonymous, by="anonymous_id"))
 
-    def lock(self, connection: sa.Connection, profile_ids: Iterable[str]) -> dict[str, sa.Row[Any]]:
-        """The rows of these profiles, made where there are none, held until the transaction ends.
+    def lock(self, connection: sa.Connection, profile_ids: Iterable[str]) -> dict[str, Standing]:
+        """How these profiles stand, made where they were not there, held until the transaction ends.
 
         Always in the order of their ids, so that two workers never wait for each other.
         """
         ids = sorted(set(profile_ids))
-        found = self._locked(connection, ids)
+        found = self.standing(connection, ids, held=self.bulk.held)
         new = [name for name in ids if name not in found]
         if new:
-            rows = [{"profile_id": name, "version": 0, "attributes": b"{}"} for name in new]
-            self.db.insert_new(connection, profiles, rows)
-            found |= self._locked(connection, new)
+            names = ("profile_id", "version", "attributes")
+            rows = [(name, 0, b"{}") for name in new]
+            self.bulk.insert(connection, profiles, names, rows, known_too=True)
+            found |= self.standing(connection, new, held=self.bulk.held)
         return found
 
-    def _locked(self, connection: sa.Connection, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
-        found: dict[str, sa.Row[Any]] = {}
-        for some in _chunks(ids):
-            wanted = (
-                sa.select(profiles).where(profiles.c.profile_id.in_(some)).order_by(profiles.c.profile_id)
-            )
-            wanted = wanted.with_for_update() if self.db.is_postgres else wanted
-            found.update({row.profile_id: row for row in connection.execute(wanted)})
-        return found
+    def standing(
+        self, connection: sa.Connection, ids: Iterable[str], *, held: str = ""
+    ) -> dict[str, Standing]:
+        """How these profiles stand, by id."""
+        names = ("profile_id", "version", "attributes", "segments")
+        rows = self.bulk.select(
+            connection, profiles, names, ids, by="profile_id", also="ORDER BY profile_id" + held
+        )
+        return {row[0]: Standing(*row[1:]) for row in rows}
 
-    def standing(self, connection: sa.Connection, ids: Sequence[str]) -> dict[str, sa.Row[Any]]:
-        """The rows of these profiles, not held."""
-        found: dict[str, sa.Row[Any]] = {}
-        for some in _chunks(sorted(set(ids))):
-            wanted = sa.select(profiles).where(profiles.c.profile_id.in_(some))
-            found.update({row.profile_id: row for row in connection.execute(wanted)})
-        return found
+    def save_profiles(
+        self, connection: sa.Connection, rows: Sequence[tuple[int, bytes, bytes | None, str]]
+    ) -> None:
+        """Write version, attributes and segments of profiles; their id comes last."""
+        self.bulk.update(connection, profiles, ("version", "attributes", "segments", "profile_id"), rows)
 
     def events_of(
-        self, connection: sa.Connection, profile_ids: Sequence[str], most: int
-    ) -> dict[str, list[sa.Row[Any]]]:
-        """The newest ``most`` events of each profile."""
-        found: dict[str, list[sa.Row[Any]]] = {}
-        for name in profile_ids:
-            newest = events.c.n.desc()
-            wanted = sa.select(events).where(events.c.profile_id == name).order_by(newest).limit(most)
-            found[name] = list(connection.execute(wanted))
+        self, connection: sa.Connection, versions: Mapping[str, int], most: int
+    ) -> dict[str, list[Event]]:
+        """The newest ``most`` events of each profile; ``versions`` are how often each has changed."""
+        found: dict[str, list[Event]] = {name: [] for name in versions}
+        names = ("profile_id", "event", "at", "fields")
+        few = [name for name, version in versions.items() if version <= most]
+        for row in self.bulk.select(connection, events, names, few, by="profile_id", also="ORDER BY n DESC"):
+            found[row[0]].append(Event(*row[1:]))
+        for name in versions.keys() - set(few):
+            newest = "ORDER BY n DESC LIMIT ?"
+            rows = self.bulk.select(
+                connection, events, names, [name], by="profile_id", also=newest, values=(most,)
+            )
+            found[name] = [Event(*row[1:]) for row in rows]
         return found
+
+    def add_events(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """New events, their values in the order of ``EVENT``."""
+        self.bulk.insert(connection, events, EVENT, rows)
+
+    def add_calls(self, connection: sa.Connection, rows: Sequence[tuple[str, float]]) -> None:
+        """Calls that are no events: message id, received at."""
+        self.bulk.insert(connection, calls, ("message_id", "received_at"), rows)
 
     # ── runs ──
 
-    def waiting(self, connection: sa.Connection, profile_ids: Sequence[str]) -> list[Run]:
+    def waiting(self, connection: sa.Connection, profile_ids: Iterable[str]) -> list[Run]:
         """The runs of these profiles that are under way."""
-        found: list[Run] = []
-        for some in _chunks(sorted(set(profile_ids))):
-            wanted = sa.select(runs).where(runs.c.profile_id.in_(some), runs.c.state == "waiting")
-            wanted = wanted.with_for_update() if self.db.is_postgres else wanted
-            found += [_run(row) for row in connection.execute(wanted.order_by(runs.c.seq))]
-        return found
+        also = "AND state = 'waiting' ORDER BY seq" + self.bulk.held
+        return [
+            _run(row)
+            for row in self.bulk.select(connection, runs, _READ, profile_ids, by="profile_id", also=also)
+        ]
 
     def run(self, connection: sa.Connection, trigger: str, profile_id: str, occasion: str) -> Run | None:
         """The run of that occasion, over or not."""
-        wanted = sa.select(runs).where(
-            runs.c.trigger == trigger, runs.c.profile_id == profile_id, runs.c.occasion == occasion
+        also, values = "AND trigger = ? AND occasion = ?", (trigger, occasion)
+        rows = self.bulk.select(
+            connection, runs, _READ, [profile_id], by="profile_id", also=also, values=values
         )
-        row = connection.execute(wanted).one_or_none()
-        return None if row is None else _run(row)
+        return _run(rows[0]) if rows else None
 
     def runs_of(self, connection: sa.Connection, profile_id: str, limit: int = 200) -> list[Run]:
         """A profile's runs, newest first."""
-        wanted = sa.select(runs).where(runs.c.profile_id == profile_id)
-        return [_run(row) for row in connection.execute(wanted.order_by(runs.c.seq.desc()).limit(limit))]
+        also = "ORDER BY seq DESC LIMIT ?"
+        rows = self.bulk.select(
+            connection, runs, _READ, [profile_id], by="profile_id", also=also, values=(limit,)
+        )
+        return [_run(row) for row in rows]
 
-    def past(self, connection: sa.Connection, profile_ids: Sequence[str]) -> dict[str, list[Past]]:
-        """What runs these profiles have had, over or not."""
-        found: dict[str, list[Past]] = {}
-        c = runs.c
-        for some in _chunks(sorted(set(profile_ids))):
-            wanted = sa.select(c.profile_id, c.trigger, c.occasion, c.state, c.mails, c.started_at)
-            for row in connection.execute(wanted.where(c.profile_id.in_(some))):
-                found.setdefault(row.profile_id, []).append(Past(*row[1:]))
+    def past(
+        self, connection: sa.Connection, profile_ids: Iterable[str], triggers: Sequence[str]
+    ) -> dict[tuple[str, str], list[Past]]:
+        """What runs of these triggers these profiles have had, over or not; by profile and trigger."""
+        found: dict[tuple[str, str], list[Past]] = {}
+        names = ("profile_id", "trigger", "occasion", "state", "mails", "started_at")
+        also = f"AND trigger IN ({', '.join('?' * len(triggers))})"
+        for row in self.bulk.select(
+            connection, runs, names, profile_ids, by="profile_id", also=also, values=tuple(triggers)
+        ):
+            found.setdefault((row[0], row[1]), []).append(Past(*row[2:]))
         return found
 
     def save_runs(self, connection: sa.Connection, changed: Iterable[Run]) -> None:
         """Writes what has changed; new runs are inserted. A changed run is nobody's any more."""
-        rows = [run for run in changed if run.changed]
-        new = [_values(run) | {"rev": 0} for run in rows if run.seq is None]
-        self.db.insert_new(connection, runs, new)
-        old = [{"b_seq": run.seq, **_values(run)} for run in rows if run.seq is not None]
-        if old:
-            statement = (
-                sa.update(runs)
-                .where(runs.c.seq == sa.bindparam("b_seq"))
-                .values(
-                    {name: sa.bindparam(name) for name in _values(rows[0])}
-                    | {"rev": runs.c.rev + 1, "owner": None, "lease_until": None}
-                )
-            )
-            connection.execute(statement, old)
+        new: list[Run] = []
+        old: list[Run] = []
+        for run in changed:
+            if run.changed:
+                (new if run.seq is None else old).append(run)
+        self.bulk.insert(connection, runs, _NEW, [(*_values(run), 0) for run in new], known_too=True)
+        self.bulk.update(
+            connection, runs, _CHANGED, [(*_values(run), run.rev + 1, None, None, run.seq) for run in old]
+        )
 
     def claim(
         self, connection: sa.Connection, *, now: datetime, owner: str, lease_s: float, limit: int
@@ -169,20 +197,15 @@ class Store:
         """Runs that are due, taken for ``owner`` until the lease (of the machine's clock) is over."""
         wall = time.time()
         due = (
-            sa.select(runs)
-            .where(runs.c.state == "waiting", runs.c.due_at <= now.timestamp())
+            sa.select(*(runs.c[name] for name in _READ))
+            .where(_IS_WAITING, runs.c.due_at <= now.timestamp())
             .where(runs.c.owner.is_(None) | (runs.c.lease_until < wall))
             .order_by(runs.c.due_at, runs.c.seq)
             .limit(limit)
         )
-        rows = list(connection.execute(self.db.locked(due, runs)))
-        found = [_run(row) for row in rows]
-        if found:
-            connection.execute(
-                sa.update(runs)
-                .where(runs.c.seq.in_([run.seq for run in found]))
-                .values(owner=owner, lease_until=wall + lease_s)
-            )
+        found = [_run(tuple(row)) for row in connection.execute(self.db.locked(due, runs))]
+        names = ("owner", "lease_until", "seq")
+        self.bulk.update(connection, runs, names, [(owner, wall + lease_s, run.seq) for run in found])
         return found
 
     def unchanged(self, connection: sa.Connection, claimed: Sequence[Run], owner: str) -> set[int]:
@@ -190,7 +213,7 @@ class Store:
         wanted = sa.select(runs.c.seq, runs.c.rev).where(
             runs.c.seq.in_([run.seq for run in claimed]),
             runs.c.owner == owner,
-            runs.c.state == "waiting",
+            _IS_WAITING,
         )
         wanted = wanted.with_for_update() if self.db.is_postgres else wanted
         revs = {run.seq: run.rev for run in claimed}
@@ -199,14 +222,14 @@ class Store:
     def next_due(self) -> datetime | None:
         """When the first sleeping run is due."""
         with self.db.read() as connection:
-            wanted = sa.select(sa.func.min(runs.c.due_at)).where(runs.c.state == "waiting")
+            wanted = sa.select(sa.func.min(runs.c.due_at)).where(_IS_WAITING)
             found = connection.execute(wanted).scalar()
         return None if found is None else instant(found)
 
     def count_waiting(self) -> int:
         """How many runs are under way."""
         with self.db.read() as connection:
-            counted = sa.select(sa.func.count()).where(runs.c.state == "waiting")
+            counted = sa.select(sa.func.count()).select_from(runs).where(_IS_WAITING)
             return int(connection.execute(counted).scalar_one())
 
     # ── sends ──
@@ -261,44 +284,39 @@ class Store:
         )
 
 
-def _run(row: sa.Row[Any]) -> Run:
-    return Run(
-        seq=row.seq,
-        trigger=row.trigger,
-        profile_id=row.profile_id,
-        occasion=row.occasion,
-        place=row.place,
-        version=row.version,
-        due_at=instant(row.due_at),
-        started_at=instant(row.started_at),
-        event=orjson.loads(row.event),
-        state=row.state,
-        reason=row.reason,
-        rev=row.rev,
-        mails=row.mails,
-        ended_at=None if row.ended_at is None else instant(row.ended_at),
-        trace=orjson.loads(row.trace),
+_READ = (
+    "seq", "trigger", "profile_id", "occasion", "place", "version", "due_at", "started_at", "event", "state",
+    "reason", "rev", "mails", "ended_at", "trace",
+)  # fmt: skip
+"""The columns of a run, in the order of its fields."""
+_WRITTEN = (
+    "trigger", "profile_id", "occasion", "state", "reason", "place", "version", "due_at", "started_at",
+    "ended_at", "mails", "event", "trace",
+)  # fmt: skip
+_NEW = (*_WRITTEN, "rev")
+_CHANGED = (*_WRITTEN, "rev", "owner", "lease_until", "seq")
+
+
+def _run(row: tuple[Any, ...]) -> Run:
+    run = Run(*row)
+    run.due_at, run.started_at = instant(row[6]), instant(row[7])
+    run.ended_at = None if row[13] is None else instant(row[13])
+    return run
+
+
+def _values(run: Run) -> tuple[Any, ...]:
+    return (
+        run.trigger,
+        run.profile_id,
+        run.occasion,
+        run.state,
+        run.reason,
+        run.place,
+        run.version,
+        run.due_at.timestamp(),
+        run.started_at.timestamp(),
+        None if run.ended_at is None else run.ended_at.timestamp(),
+        run.mails,
+        run.origin,
+        run.trace,
     )
-
-
-def _values(run: Run) -> dict[str, Any]:
-    return {
-        "trigger": run.trigger,
-        "profile_id": run.profile_id,
-        "occasion": run.occasion,
-        "state": run.state,
-        "reason": run.reason,
-        "place": run.place,
-        "version": run.version,
-        "due_at": run.due_at.timestamp(),
-        "started_at": run.started_at.timestamp(),
-        "ended_at": None if run.ended_at is None else run.ended_at.timestamp(),
-        "mails": run.mails,
-        "event": orjson.dumps(run.event, default=str),
-        "trace": run.traced,
-    }
-
-
-def _chunks(values: Sequence[str]) -> Iterable[Sequence[str]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]

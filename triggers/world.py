@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -81,6 +81,13 @@ class World:
             return {**self.nobody, "profile_id": profile_id}
         found: dict[str, Any] = self.attributes.slice(row, 1).to_pylist()[0]
         return found
+
+    def profiles(self, profile_ids: Sequence[str]) -> list[dict[str, Any]]:
+        """``profile`` of each of these."""
+        known = [name for name in profile_ids if name in self.rows]
+        read = self.attributes.take(pa.array([self.rows[name] for name in known], pa.int64())).to_pylist()
+        found = dict(zip(known, read, strict=True))
+        return [found.get(name) or {**self.nobody, "profile_id": name} for name in profile_ids]
 
     def request(self, campaign: str, occasion: str, now: datetime) -> Request:
         """The campaign, for one occasion, at one moment."""

@@ -33,6 +33,7 @@ def write_events(path):
     return expected
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_killed_worker_loses_and_repeats_nothing(workers, request, root, tmp_path):
     store = "sqlite_url" if workers == 1 else "fresh_postgres_url"
@@ -50,7 +51,7 @@ def test_a_killed_worker_loses_and_repeats_nothing(workers, request, root, tmp_p
         killed = 0
         for _ in range(KILLS):
             victim = dice.randrange(workers)
-            until = time.monotonic() + 60
+            until = time.monotonic() + 200  # a busy machine takes its time
             wanted = esp.counts["mails"] + dice.randrange(1, 6)
             while esp.counts["mails"] < wanted and running[victim].poll() is None:
                 assert time.monotonic() < until
@@ -60,7 +61,7 @@ def test_a_killed_worker_loses_and_repeats_nothing(workers, request, root, tmp_p
             running[victim].wait()
             running[victim] = start()
         for process in running:
-            assert process.wait(90) == 0
+            assert process.wait(300) == 0
         arrived = Counter(mail.message_id for mail in esp.mailbox)
     assert killed > 0
     assert set(arrived) == expected
