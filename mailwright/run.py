@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -160,13 +161,19 @@ def _write_samples(plan: Plan, folder: Path, batch: pa.RecordBatch, first: int, 
             write_mail(folder, mail, explain_values(plan, values))
 
 
-def spooled_messages(request: Request, spool: Path) -> Iterator[Message]:
-    """The rendered mails of a spool as messages, in order, one batch in memory at a time."""
+def spooled_messages(
+    request: Request, spool: Path, *, not_after: datetime | None = None
+) -> Iterator[Message]:
+    """The rendered mails of a spool as messages, in order, one batch in memory at a time.
+
+    ``not_after``: the end of the window in which they may leave.
+    """
     skeletons = Skeletons()
     grouped = [name for name in pq.read_schema(spool).names if name == "skeleton"]
     with closing(pq.ParquetFile(spool, read_dictionary=grouped)) as file:
         for batch in file.iter_batches(batch_size=512):
-            yield from messages_of(request, batch, skeletons)
+            for message in messages_of(request, batch, skeletons):
+                yield replace(message, not_after=not_after) if not_after is not None else message
 
 
 def messages_of(

@@ -6,7 +6,8 @@ import os
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,10 @@ from mailwright.archive import Archive
 from mailwright.engine import Plan, Request
 from mailwright.errors import ConfigError, GateError, SendError
 from mailwright.model.workspace import EspSpec
+from mailwright.policy import delivery_policy, rehearsal_policy
 from mailwright.progress import Progress
 from mailwright.run import Rendering, spooled_messages
+from mailwright.trial import seed_messages
 from mailwright.workspace import Workspace
 from send import Adapter, DeliveryPolicy, Outbox, StubEsp, deliver, open_adapter, open_outbox
 from send.outbox.person import known_messages
@@ -40,13 +43,14 @@ class Destination:
     outbox: Outbox
     archive: Archive
     rehearsal: bool
+    policy: DeliveryPolicy
 
     @property
     def groups(self) -> bool:
         """Whether its ESP takes one body for many recipients, each with a List-Unsubscribe of its own, which
         every mail of a campaign has."""
         can = self.adapter.capabilities
-        return can.max_grouped > 1 and can.grouped_headers
+        return self.policy.group and can.max_grouped > 1 and can.grouped_headers
 
 
 @contextmanager
@@ -64,7 +68,10 @@ def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[De
         with StubEsp(process=True) as stub:
             adapter = open_adapter(_pointed_at(esp, name, stub.address(name)), _any_credential(), root=folder)
             outbox = workspace_outbox(workspace, rehearsal=True)
-            yield Destination(adapter, outbox, archive_of(workspace, rehearsal=True), rehearsal=True)
+            archive = archive_of(workspace, rehearsal=True)
+            yield Destination(
+                adapter, outbox, archive, rehearsal=True, policy=rehearsal_policy(workspace.spec)
+            )
         return
     if esp.adapter not in LOCAL_ADAPTERS and request.secret is None:
         variable = workspace.spec.secret_env
@@ -76,7 +83,8 @@ def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[De
         adapter = open_adapter(esp, os.environ, root=folder)
     except ConfigError as error:
         raise ConfigError(error.what, at=workspace.config.at("esp"), fix=error.fix) from error
-    yield Destination(adapter, workspace_outbox(workspace), archive_of(workspace), rehearsal=False)
+    outbox, policy = workspace_outbox(workspace), delivery_policy(workspace.spec)
+    yield Destination(adapter, outbox, archive_of(workspace), rehearsal=False, policy=policy)
 
 
 def workspace_outbox(workspace: Workspace, *, rehearsal: bool = False) -> Outbox:
@@ -138,11 +146,27 @@ def send_spool(
         archive.keep_last(REHEARSALS_KEPT)
     ids = pq.read_table(spool, columns=["message_id"])["message_id"].drop_null().to_pylist()
     archive.keep(plan, spool, known_messages(destination.outbox.db, ids))
+    seeds = list(seed_messages(plan))
+    # A rehearsal has the clock that it was given, the outbox the one on the wall.
+    window = None if destination.rehearsal else request.spec.schedule.not_after
     report = deliver(
-        spooled_messages(request, spool),
+        chain(seeds, spooled_messages(request, spool, not_after=window)),
         adapter=destination.adapter,
         outbox=destination.outbox,
-        policy=DeliveryPolicy(purpose=request.spec.purpose),
+        policy=replace(destination.policy, purpose=request.spec.purpose),
         progress=progress,
     )
-    return asdict(report)
+    return asdict(report) | {"seeds": len(seeds)}
+
+
+def deliver_waiting(
+    workspace: Workspace, *, wait_hours: float | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Send what waits in the workspace's outbox, rendering nothing; what became of it, counted."""
+    policy = delivery_policy(workspace.spec)
+    if wait_hours is not None:
+        policy = replace(policy, wait_s=wait_hours * 3600)
+    adapter = open_adapter(workspace.spec.esp, os.environ, root=workspace.state.resolve())
+    return asdict(
+        deliver([], adapter=adapter, outbox=workspace_outbox(workspace), policy=policy, progress=progress)
+    )

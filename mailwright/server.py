@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute
 from mailwright.errors import MailwrightError, UsageError
 from mailwright.model.identity import message_id
 from mailwright.model.links import LinkSigner
+from mailwright.policy import delivery_policy
 from mailwright.sending import LOCAL_ADAPTERS, archive_of, workspace_outbox
 from mailwright.workspace import Workspace
 from send import Adapter, open_adapter
@@ -39,7 +40,7 @@ def taking_events(workspace: Workspace, secret: bytes, *, now: datetime) -> Iter
         workspace, outbox=workspace_outbox(workspace), adapter=adapter, now=now, secret=secret
     )
     settle_memory()
-    with Worker(live) as worker:
+    with Worker(live, policy=delivery_policy(workspace.spec)) as worker:
         yield event_routes(worker, EventSettings(keys))
 
 

@@ -82,8 +82,6 @@ class DeliveryPolicy:
     caps: tuple[Cap, ...] = ()
     quiet_hours: QuietHours | None = None
     warm_up: WarmUp | None = None
-    not_after: datetime | None = None
-    """The send window's end: what has not left by then is skipped."""
     holdout: Callable[[str], bool] | None = None
     """Whether a profile id is held out."""
     ahead: int = 20_000

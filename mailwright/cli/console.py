@@ -14,8 +14,19 @@ import orjson
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.table import Table
+from rich.text import Text
 
 from mailwright.engine import Request
 from mailwright.errors import SourceError, UsageError
@@ -46,6 +57,15 @@ CampaignArgument = Annotated[
 ]
 
 
+class SpeedColumn(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        counted = speed is not None and task.total is not None and task.total > 1
+        return Text(f"{speed:,.0f}/s" if counted else "", justify="right", style="progress.data.speed")
+
+
 class ShownStages(Stages):
     """Stages with a progress bar each, on stderr."""
 
@@ -55,7 +75,9 @@ class ShownStages(Stages):
             TextColumn("{task.description:<10}"),
             BarColumn(bar_width=32),
             MofNCompleteColumn(),
+            SpeedColumn(),
             TimeElapsedColumn(),
+            TimeRemainingColumn(),
             console=console,
         )
         self._tasks: dict[str, TaskID] = {}

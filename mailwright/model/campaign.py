@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from pydantic import Field, field_validator
@@ -57,6 +57,12 @@ class Schedule(Spec):
 
     not_before: datetime | None = None
     not_after: datetime | None = None
+
+    @field_validator("not_before", "not_after")
+    @classmethod
+    def _in_utc(cls, value: datetime | None) -> datetime | None:
+        """UTC unless it says otherwise."""
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 class CampaignRecommendations(Spec):

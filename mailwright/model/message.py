@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 
 
@@ -113,6 +114,10 @@ class Message:
     """The compact trace, JSON."""
     timezone: str = ""
     """The recipient's, as an IANA name; empty when unknown. Quiet hours are reckoned in it."""
+    not_before: datetime | None = None
+    """The moment before which it waits; None: it may go at once."""
+    not_after: datetime | None = None
+    """The end of its window: when it has not left by then, it never will."""
     skeleton: Skeleton | None = None
     """With ``leaves``: the same mail as body and values, for ESPs that take many recipients in one call."""
     leaves: tuple[str, ...] = ()

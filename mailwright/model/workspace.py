@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from mailwright.model.audience import Expectation, IdentitySpec, RetentionSpec
 from mailwright.model.campaign import Sender
+from mailwright.model.delivery import DeliverySpec
 from mailwright.model.experiment import HoldoutSpec
 from mailwright.model.schema import Schema
 from mailwright.model.spec import Spec
@@ -140,6 +141,7 @@ class WorkspaceSpec(Spec):
     inliner: Literal["premailer", "css-inline"] = "premailer"
     recommend: RecommendSpec = RecommendSpec()
     esp: EspSpec = EspSpec()
+    delivery: DeliverySpec = DeliverySpec()
     store: str | None = None
     """SQLAlchemy address of the outbox; None: a SQLite file in ``.mailwright``."""
     holdout: HoldoutSpec | None = None

@@ -20,6 +20,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
+        self.where = _shown(self.engine.url)
+        """The file, or the database's address without its password: for errors."""
         self.is_postgres = self.engine.dialect.name == "postgresql"
 
     @contextlib.contextmanager
@@ -38,7 +40,7 @@ class Database:
             with engine.begin() as connection:
                 yield connection
         except SQLAlchemyError as error:
-            raise SendError(f"the outbox could not be used: {_first_line(error)}") from error
+            raise SendError(f"the outbox at {self.where} could not be used: {_first_line(error)}") from error
 
     def insert_new(self, connection: sa.Connection, table: sa.Table, rows: list[dict[str, Any]]) -> None:
         """Inserts the rows whose key is not there yet."""
@@ -94,6 +96,12 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
 def _begin_sqlite(connection: sa.Connection) -> None:
     reads = connection.get_execution_options().get("reads", False)
     connection.exec_driver_sql("BEGIN" if reads else "BEGIN IMMEDIATE")
+
+
+def _shown(url: sa.URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return url.database or ""
+    return url.set(password=None, query={}).render_as_string()
 
 
 def _first_line(error: SQLAlchemyError) -> str:

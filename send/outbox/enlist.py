@@ -135,7 +135,8 @@ def _row(entry: Entry, adapter: str, purpose: str | None, hash_address: Any, now
         "status": status,
         "reason": entry.skip,
         "detail": _storable(entry.refused or ""),
-        "due_at": now,
+        "due_at": now if message.not_before is None else max(now, message.not_before.timestamp()),
+        "not_after": None if message.not_after is None else message.not_after.timestamp(),
         "attempts": 0,
         "alone": False,
     }

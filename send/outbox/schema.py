@@ -47,6 +47,8 @@ messages = Table(
     # Must not share a call: one that it was in was refused as a whole.
     Column("alone", Boolean, nullable=False, default=False),
     Column("due_at", Float, nullable=False),
+    # The end of the window in which it may leave.
+    Column("not_after", Float),
     Column("claimed_at", Float),
     Column("settled_at", Float),
     Index("outbox_messages_due", "status", "adapter", "body_id", "seq"),

@@ -65,7 +65,19 @@ def open_outbox(url: str, *, hash_key: bytes | None = None, clock: Callable[[], 
             # Two workers that start at once must not both make the tables.
             connection.execute(sa.text("SELECT pg_advisory_xact_lock(727000)"))
         metadata.create_all(connection)
+        _add_columns(connection)
     return Outbox(db, hash_key=hash_key, clock=clock)
+
+
+def _add_columns(connection: sa.Connection) -> None:
+    """An outbox made by an earlier version gets the columns that came since; all of them may be missing."""
+    there = sa.inspect(connection)
+    for table in metadata.sorted_tables:
+        known = {column["name"] for column in there.get_columns(table.name)}
+        for column in table.columns:
+            if column.name not in known:
+                kind = column.type.compile(connection.dialect)
+                connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
 
 
 def _stored_key(db: Database) -> bytes:

@@ -33,9 +33,8 @@ class Wanted:
 
         ``counted``: the rows already stand in the count of their profiles' caps.
         """
-        reasons: dict[str, str] = {}
-        if self.policy.not_after is not None and now > self.policy.not_after.timestamp():
-            return {row.message_id: SkipReason.STOPPED for row in rows}
+        over = [row for row in rows if row.not_after is not None and now > row.not_after]
+        reasons: dict[str, str] = {row.message_id: SkipReason.STOPPED for row in over}
         hashes = {row.address_hash for row in rows}
         listed = dict(
             connection.execute(
@@ -46,6 +45,8 @@ class Wanted:
         )
         unwanted = self._unwanted(connection, rows)
         for row in rows:
+            if row.message_id in reasons:
+                continue
             if (why := listed.get(row.address_hash)) is not None:
                 unsubscribed = why == SkipReason.UNSUBSCRIBED
                 reasons[row.message_id] = SkipReason.UNSUBSCRIBED if unsubscribed else SkipReason.SUPPRESSED

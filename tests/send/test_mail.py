@@ -9,6 +9,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -256,6 +257,22 @@ def test_a_credential_can_stand_in_a_file(tmp_path: Path) -> None:
 def test_an_outbox_that_cannot_be_opened_says_so(url: str) -> None:
     with pytest.raises(MailwrightError):
         open_outbox(url)
+
+
+def test_a_damaged_outbox_is_named(tmp_path: Path) -> None:
+    (tmp_path / "outbox.db").write_bytes(b"not a database at all, " * 50)
+    with pytest.raises(SendError, match=f"the outbox at {tmp_path}/outbox.db could not be used"):
+        open_outbox(f"sqlite:///{tmp_path}/outbox.db")
+
+
+def test_an_outbox_made_by_an_earlier_version_gets_what_it_lacks(tmp_path: Path) -> None:
+    old = open_outbox(f"sqlite:///{tmp_path}/outbox.db")
+    with old.db.write() as connection:
+        connection.execute(sa.text("ALTER TABLE outbox_messages DROP COLUMN not_after"))
+    old.close()
+    outbox = open_outbox(f"sqlite:///{tmp_path}/outbox.db")
+    adapter = open_adapter(EspSpec(adapter="memory"), {}, root=tmp_path)
+    assert deliver([make_message()], adapter=adapter, outbox=outbox).sent == 1
 
 
 def test_every_adapter_declares_itself() -> None:

@@ -16,7 +16,6 @@ from send import DeliveryPolicy, DeliveryStopped, Outbox, StubEsp, deliver, open
 from send.adapter import Adapter
 from send.pace import Pace
 from send.policy import Cap, QuietHours, WarmUp
-from send.trial import seeded, trial_sends
 from tests.send.conftest import FAST, MakeAdapter, make_message
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -113,9 +112,26 @@ def test_a_warm_up_sends_no_more_than_its_hour_allows(at_noon: Outbox, memory: A
 
 
 def test_after_its_window_nothing_leaves(at_noon: Outbox, memory: Adapter) -> None:
-    policy = DeliveryPolicy(not_after=NOON - timedelta(seconds=1))
-    report = deliver([make_message()], adapter=memory, outbox=at_noon, policy=policy)
-    assert report.skipped == {"stopped": 1}
+    over = [make_message(i, not_after=NOON - timedelta(seconds=1)) for i in range(2)]
+    report = deliver([*over, make_message(2, not_after=NOON)], adapter=memory, outbox=at_noon)
+    assert (report.sent, report.skipped) == (1, {"stopped": 2})
+
+
+def test_one_campaign_s_window_is_not_another_s(at_noon: Outbox, memory: Adapter) -> None:
+    at_noon.operators.pause("other", "once")
+    deliver([make_message(1, campaign="other")], adapter=memory, outbox=at_noon)
+    at_noon.operators.resume("other", "once")
+    late = make_message(2, not_after=NOON - timedelta(seconds=1))
+    report = deliver([late], adapter=memory, outbox=at_noon)
+    assert (report.sent, report.skipped) == (1, {"stopped": 1})
+
+
+def test_a_mail_waits_for_its_moment(at_noon: Outbox, memory: Adapter) -> None:
+    later = make_message(1, not_before=NOON + timedelta(hours=1))
+    report = deliver([later, make_message(2)], adapter=memory, outbox=at_noon)
+    assert (report.sent, report.waiting) == (1, 1)
+    at_noon.clock = (NOON + timedelta(hours=1)).timestamp
+    assert deliver([], adapter=memory, outbox=at_noon).sent == 1
 
 
 def test_the_held_out_are_skipped_by_name(outbox: Outbox, memory: Adapter) -> None:
@@ -299,21 +315,6 @@ def test_calls_can_be_kept_small(esp: StubEsp, outbox: Outbox, adapter_for: Make
     report = deliver(messages, adapter=adapter_for("postmark"), outbox=outbox, policy=policy)
     assert (report.sent, report.calls) == (12, 3)
     del esp
-
-
-def test_trial_sends_are_marked_and_count_for_nobody(
-    esp: StubEsp, outbox: Outbox, adapter_for: MakeAdapter
-) -> None:
-    adapter = adapter_for("sendgrid")
-    messages = [make_message(1), make_message(2)]
-    checkers = [Address("qa@shop.example", "QA"), Address("boss@shop.example")]
-    trial = trial_sends(messages, checkers, occasion="test-1")
-    assert deliver(trial, adapter=adapter, outbox=outbox, policy=FAST).sent == 4
-    assert {mail.to for mail in esp.mailbox} == {"qa@shop.example", "boss@shop.example"}
-    assert all(mail.subject.startswith("[Test] Hello") for mail in esp.mailbox)
-    assert not any("List-Unsubscribe" in mail.headers for mail in esp.mailbox)
-    real = seeded(messages, checkers)
-    assert deliver(real, adapter=adapter, outbox=outbox, policy=FAST).sent == 4
 
 
 HOSTILE = [

@@ -13,10 +13,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mailwright.cli.console import JsonOption, Session, WorkspaceOption
+from mailwright.cli.console import JsonOption, Session, WorkspaceOption, key_values
 from mailwright.errors import UsageError
 from mailwright.model.message import Status
-from mailwright.sending import workspace_outbox
+from mailwright.sending import deliver_waiting, workspace_outbox
 from mailwright.workspace import open_workspace
 from send import Outbox
 
@@ -31,6 +31,7 @@ class Action(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     STOP = "stop"
+    DELIVER = "deliver"
 
 
 def register(app: typer.Typer) -> None:
@@ -44,16 +45,26 @@ def outbox(
     occasion: Annotated[str | None, typer.Option("--occasion", help="Only this occasion.")] = None,
     status: Annotated[Status | None, typer.Option("--status", help="Only in this state.")] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="Rows listed.")] = 100,
+    wait: Annotated[
+        float | None,
+        typer.Option("--wait", min=0, help="deliver: hours to wait for what must go later."),
+    ] = None,
     rehearsal: Annotated[bool, typer.Option("--rehearsal", help="That of --stub-esp.")] = False,
     workspace: WorkspaceOption = Path(),
     json: JsonOption = False,
 ) -> None:
-    """Look at the outbox, retry or give up what is unknown, pause, resume or stop a campaign.
+    """Look at the outbox, retry or give up what is unknown, pause, resume or stop a campaign, deliver.
 
     A message that is unknown may have been accepted: `retry` sends it again on your word that it was not.
+    `deliver` sends what waits (quiet hours, a warm-up, a resumed campaign) without rendering anything.
     """
     with Session(json) as session:
         space = open_workspace(workspace)
+        if action is Action.DELIVER:
+            with session.stages("send") as progress:
+                report = deliver_waiting(space, wait_hours=wait, progress=progress)
+            session.finish(report, lambda console: console.print(key_values("delivered", report)))
+            return
         store = workspace_outbox(space, rehearsal=rehearsal)
         if action is Action.LIST:
             rows = [
