@@ -13,24 +13,23 @@ import pyarrow as pa
 
 from mailwright.engine import Plan
 from render.batch import row_columns
+from render.filling import Write
 from render.program import Program
 from render.rows import Row, batch_rows
 
 OPEN, CLOSE = b"<!--block:%s|%s-->", b"<!--/block-->"
 
 
-class _Marking(Program):
-    """The campaign's program, with a comment before and after each block of its HTML."""
+def _mark(slot: str, block: str, write: Write) -> Write:
+    """A block with a comment before and after its HTML."""
+    begin = OPEN % (_word(slot), _word(block))
 
-    def _fill_html(
-        self, slot: str, row: Row, out: list[Any], uses: list[Any], left: list[int], arms: set[int]
-    ) -> None:
-        place = len(out)
-        super()._fill_html(slot, row, out, uses, left, arms)
-        block = row["@mail"].slots[slot]
-        if block is not None:
-            out.insert(place, OPEN % (_word(slot), _word(block)))
-            out.append(CLOSE)
+    def marked(row: Row, out: list[Any], uses: list[Any], left: list[int], arms: list[int]) -> None:
+        out.append(begin)
+        write(row, out, uses, left, arms)
+        out.append(CLOSE)
+
+    return marked
 
 
 def marked_html(plan: Plan, one: pa.Table) -> bytes:
@@ -38,7 +37,7 @@ def marked_html(plan: Plan, one: pa.Table) -> bytes:
     programs = plan.context.programs
     key = f"{plan.compiled.fingerprint}!"
     if key not in programs:
-        programs[key] = _Marking(plan.compiled, plan.context)
+        programs[key] = Program(plan.compiled, plan.context, around=_mark)
     batch = one.combine_chunks().to_batches()[0]
     row = next(batch_rows(batch, row_columns(plan.compiled), plan.context.catalogue))
     return programs[key].mail(row).html

@@ -20,13 +20,22 @@ from render.assemble import Assembly, assemble
 from render.codecheck import Names, check_code, check_lines, code_line
 from render.codegen import write_part
 from render.compiled import Code, CompiledCampaign, TemplateText
-from render.constants import Constants, fold, parse
+from render.constants import Constants, fold
 from render.library import Library
 from render.names import certain_names, item_fields, visible_names
 from render.placing import place
 from render.plaintext import plain_stream
 from render.pymodule import Module
-from render.restoring import OPEN, SHUT, Restored, check, check_balance, expression, restore, stream
+from render.restoring import (
+    Restored,
+    check,
+    check_balance,
+    expression,
+    parse_restored,
+    restore,
+    stream,
+    tag,
+)
 from render.slots import compile_slots
 from render.source import Segment, Source, cut
 from rules import RuleCatalog
@@ -177,7 +186,7 @@ def _code(
 
 def _trees(restored: Restored) -> dict[str, list[nodes.Node]]:
     """The syntax trees of the template ('') and of each block."""
-    return {name: parse(text) for name, text in [("", restored.template), *restored.blocks.items()]}
+    return {name: parse_restored(text) for name, text in [("", restored.template), *restored.blocks.items()]}
 
 
 def _finished(module: Module) -> Code:
@@ -214,9 +223,9 @@ def _line_code(
             if segment.kind in ("data", "const"):
                 text += segment.text
             elif segment.kind == "tag":
-                text += f"{OPEN}% {segment.text} %{SHUT}"
+                text += tag(segment.text, number)
             else:
                 text += expression(segment.text, "_html", number)
             number += 1
-        write_part(module, name, parse(text))
+        write_part(module, name, parse_restored(text))
     return _finished(module), module

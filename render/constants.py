@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from jinja2 import Environment, TemplateSyntaxError, nodes
+from jinja2 import TemplateSyntaxError, nodes
 
 from mailwright.errors import MailwrightError, SourceError
 from render import language
@@ -21,19 +21,8 @@ from render.filters import FILTERS, TESTS
 from render.formats import LOCAL_FILTERS
 from render.language import LimitError, MissingValueError
 from render.reads import RefusedError
-from render.restoring import OPEN, SHUT
+from render.restoring import INNER, OPEN, SHUT
 from render.source import Segment
-
-INNER = Environment(  # noqa: S701 escapes are written into the text
-    block_start_string=OPEN + "%",
-    block_end_string="%" + SHUT,
-    variable_start_string=OPEN + "{",
-    variable_end_string="}" + SHUT,
-    comment_start_string=OPEN + "#",
-    comment_end_string="#" + SHUT,
-    keep_trailing_newline=True,
-)
-"""Parses compiled text, in which code stands between delimiters that no file can hold."""
 
 COMPUTE: dict[str, Any] = {
     **{f"f_{name}": function for name, function in FILTERS.items()},
@@ -76,8 +65,7 @@ class Constants:
 
 @lru_cache(maxsize=2048)
 def parse(text: str) -> list[nodes.Node]:
-    """Compiled text as Jinja's syntax tree, which nobody changes: after a save most of a campaign's texts are
-    what they were, and parsing them is half of compiling it."""
+    """Code between the inner delimiters as Jinja's syntax tree, which nobody changes."""
     return INNER.parse(text).body
 
 

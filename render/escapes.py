@@ -15,6 +15,8 @@ from render.language import LimitError, UnsafeValueError, text
 
 MEMO = 32_768
 """Texts that each escape remembers."""
+LONG = 80
+"""Characters of a text from which on it is not remembered."""
 MAX_VALUE = 20_000
 """Characters of one value in a mail."""
 
@@ -43,10 +45,6 @@ _SPECIAL = str.maketrans(
 )
 _CSS = re.compile(r"[\w #.,%+/-]*(?:(?:rgb|rgba|hsl|hsla)\([\d\s,.%/]*\)[\w #.,%+-]*)?", re.ASCII)
 _SCHEME = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.\-]*)\s*:")
-_PLAIN_HTML = re.compile(r"[ !#-%(-;=?-\[\]-~]*")
-_PLAIN_PATH = re.compile(r"[A-Za-z0-9/:?#@!$*+,;=%~._-]*")
-_PLAIN_QUERY = re.compile(r"[A-Za-z0-9~._-]*")
-_PLAIN_LINK = re.compile(r"https://[A-Za-z0-9/:?#@!$*+,;=%~._-]*")
 _URL_SAFE = "/:?#[]@!$&*+,;=%~-._"
 FIXED_SCHEME = re.compile(r"\s*(?:https?://|mailto:|tel:|#|\?|/(?!/))", re.IGNORECASE)
 """A link whose constant beginning matches this cannot become anything else by what follows."""
@@ -67,31 +65,16 @@ def ascii_html(shown: str) -> str:
 
 def html(value: Any) -> str:
     """Between tags and inside quoted attributes."""
-    kind = type(value)
-    if kind is int:
-        return str(value)
-    if kind is str and _PLAIN_HTML.fullmatch(value) and len(value) <= MAX_VALUE:
-        return str(value)
     return ascii_html(clean(value).translate(_SPECIAL))
 
 
 def path(value: Any) -> str:
     """Inside a link, before any ``?``: what has no place in a link is percent-encoded."""
-    kind = type(value)
-    if kind is int:
-        return str(value)
-    if kind is str and _PLAIN_PATH.fullmatch(value) and len(value) <= MAX_VALUE:
-        return str(value)
     return quote(clean(value).strip(), safe=_URL_SAFE)
 
 
 def query(value: Any) -> str:
     """Inside a link after ``?`` or ``#``: one component, wholly percent-encoded."""
-    kind = type(value)
-    if kind is int:
-        return str(value)
-    if kind is str and _PLAIN_QUERY.fullmatch(value) and len(value) <= MAX_VALUE:
-        return str(value)
     return quote(clean(value), safe="")
 
 
@@ -113,8 +96,6 @@ def url(shown: str) -> str:
 
 def link(value: Any) -> str:
     """A whole link that is one value: ``path`` and ``url`` in one."""
-    if type(value) is str and _PLAIN_LINK.fullmatch(value) and len(value) <= MAX_VALUE:
-        return value
     return url(path(value))
 
 
@@ -158,20 +139,39 @@ def raw_line(value: Any) -> str:
 LINE: dict[str, Callable[[Any], str]] = {"_html": raw_line}
 
 
-class Memo(dict[Any, Any]):
-    """An escape that remembers what it made of each text: ``memo[value]``.
+_SAME = {
+    "html": {
+        "_html": r"[ !#-%(-;=?-\[\]-~]*",
+        "_path": r"[A-Za-z0-9/:?#@!$*+,;=%~._-]*",
+        "_query": r"[A-Za-z0-9~._-]*",
+        "_link": r"https://[A-Za-z0-9/:?#@!$*+,;=%~._-]*",
+    },
+    "text": {"_html": r"(?:[!-~]+(?: [!-~]+)*)?"},
+}
+"""Texts that an escape leaves as they are, which are most: a look at them is quicker than the escape."""
 
-    Only texts are kept (1, 1.0 and True are one key and three outputs). When it is full it starts anew, so
-    that values which belong to one recipient, and are never asked for again, cannot grow it.
+
+class Memo(dict[Any, Any]):
+    """An escape that remembers what it made of each text: ``memo[value]``, in ASCII bytes for HTML.
+
+    Only texts are kept (1, 1.0 and True are one key and three outputs), and no long ones, which are seldom
+    asked for twice. When it is full it starts anew, so that what belongs to one recipient cannot grow it.
     """
 
-    def __init__(self, make: Callable[[Any], Any]) -> None:
+    def __init__(self, escape: Callable[[Any], str], same: str | None, *, as_bytes: bool) -> None:
         super().__init__()
-        self._make = make
+        self._escape, self._bytes = escape, as_bytes
+        self._same = re.compile(same).fullmatch if same is not None else None
 
     def __missing__(self, value: Any) -> Any:
-        made = self._make(value)
-        if type(value) is str:
+        kept = type(value) is str
+        if kept and self._same is not None and self._same(value) and len(value) <= MAX_VALUE:
+            made: Any = value
+        else:
+            made = self._escape(value)
+        if self._bytes:
+            made = made.encode("ascii")
+        if kept and len(value) <= LONG:
             if len(self) >= MEMO:
                 self.clear()
             self[value] = made
@@ -181,10 +181,5 @@ class Memo(dict[Any, Any]):
 def encoders(mode: str) -> dict[str, Memo]:
     """The escapes of one output, each remembering: ``html`` gives ASCII bytes, ``text`` and ``line`` str."""
     table = {"html": HTML, "text": TEXT, "line": LINE}[mode]
-    if mode != "html":
-        return {name: Memo(escape) for name, escape in table.items()}
-    return {name: Memo(_as_bytes(escape)) for name, escape in table.items()}
-
-
-def _as_bytes(escape: Callable[[Any], str]) -> Callable[[Any], bytes]:
-    return lambda value: escape(value).encode("ascii")
+    same = _SAME.get(mode, {})
+    return {name: Memo(escape, same.get(name), as_bytes=mode == "html") for name, escape in table.items()}

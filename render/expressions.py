@@ -84,14 +84,19 @@ class Writer:
     def _member(self, node: nodes.Node, owner: nodes.Expr, key: Any, written: str) -> str:
         if isinstance(key, str) and key.startswith("__"):
             raise RefusedError(f"{key!r} cannot be read", fix="only data have members", line=node.lineno)
+        listed = False
         if isinstance(owner, nodes.Name) and owner.name in self.scope:
             local = self.scope[owner.name]
+            listed = local.listed
             if local.loop is not None:
                 return self._loop(local, str(key), node.lineno)
             if local.depth == 0 and isinstance(key, str):
                 (self.reads.items if key in self.fields else self.reads.locals).add(local.python)
                 return f"({local.python} and {local.python}.get({key!r}))"
-        return f"get({self.write(owner)}, {written})"
+        whole = self.write(owner)
+        if type(key) is int and key >= 0 and listed and whole.isidentifier():
+            return f"({whole}[{key}] if len({whole}) > {key} else None)"
+        return f"get({whole}, {written})"
 
     def _loop(self, local: Local, key: str, line: int) -> str:
         index, total, items = f"{local.loop}", f"len({local.loop}_all)", f"{local.loop}_all"

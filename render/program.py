@@ -6,14 +6,16 @@ import traceback
 from collections.abc import Callable
 from functools import lru_cache
 from html import unescape
+from types import FunctionType
 from typing import Any
 
 from mailwright.model.identity import message_id
 from mailwright.model.message import SkipReason
 from render import escapes
-from render.compiled import Code, CompiledBlock, CompiledCampaign
+from render.compiled import CompiledCampaign
 from render.constants import BUILTINS, COMPUTE
 from render.context import RenderContext
+from render.filling import Around, Filling, Show
 from render.formats import dates, decimal, known_locale, money, percent, translator
 from render.language import MAX_STEPS, AbortError, LimitError, MissingValueError, is_missing
 from render.mail import FAILURES, Mail, NoBlockError
@@ -36,6 +38,7 @@ class Program:
         *,
         record: bool = False,
         leaf: Callable[..., Any] | None = None,
+        around: Around = None,
     ) -> None:
         self.compiled = compiled
         self.context = context
@@ -53,16 +56,20 @@ class Program:
             self._codes["html"] = compiled.recorded
         if leaf is not None:
             self._codes = dict(compiled.holes)
-        html, text, line = (self._bind(self._codes[mode]) for mode in ("html", "text", "line"))
+        filling = Filling(compiled.compiled_slots, self.explained)
+        html, text = self._bind("html", filling.straight), self._bind("text", filling.text)
+        line = self._bind("line", {})
+        filling.bind(filling.straight, html, around)
+        filling.bind(filling.text, text)
         self._html, self._text = html["template"], text["template"]
+        self._careful = FunctionType(self._html.__code__, {**html, "show": filling.careful})
+        self._slots = [(slot, f"slot:{slot}") for slot in compiled.compiled_slots]
         self._lines = {"subject": line["subject"], "preheader": line["preheader"]}
-        slots = compiled.compiled_slots.values()
-        self._writers = {slot.name: {b.name: html[b.function] for b in slot.blocks} for slot in slots}
-        self._text_writers = {slot.name: {b.name: text[b.function] for b in slot.blocks} for slot in slots}
         self._links = self._link_makers()
 
     # -- binding -----------------------------------------------------------------------------------------
-    def _bind(self, code: Code) -> dict[str, Any]:
+    def _bind(self, mode: str, show: Show) -> dict[str, Any]:
+        code = self._codes[mode]
         names: dict[str, Any] = {
             **COMPUTE,
             **{f"e{name}": escape for name, escape in escapes.encoders(code.mode).items()},
@@ -78,7 +85,7 @@ class Program:
             "remember": lru_cache(CARDS),  # keys are texts: an item's id, a locale
             "shared": lambda locale: {**self.shared, "locale": locale},
             "checked_url": _checked_html if code.mode == "html" else escapes.url,
-            "fill": self._fill_html if code.mode == "html" else self._fill_text,
+            "show": show,
             "__builtins__": BUILTINS,
         }
         exec(code.compiled, names)  # noqa: S102 written by codegen, from a closed language
@@ -135,8 +142,14 @@ class Program:
         mail = mail if mail is not None else Mail("")
         row["@mail"] = mail
         uses: list[tuple[int, Any]] = []
-        arms: set[int] = set()
-        html = b"".join(self._html(row, [], uses, [MAX_STEPS], arms))
+        arms: list[int] = []
+        try:
+            mail.slots = {slot: row[column] for slot, column in self._slots}
+            pieces = self._html(row, [], uses, [MAX_STEPS], arms)
+        except FAILURES:
+            uses, arms = [], []
+            pieces = self._careful(row, [], uses, [MAX_STEPS], arms)
+        html = b"".join(pieces)
         if len(html) > MAX_MAIL_BYTES:
             raise LimitError(f"the mail has {len(html):,} bytes")
         if uses:
@@ -152,69 +165,11 @@ class Program:
     def unsettled(self, row: Row, mail: Mail) -> str:
         """The plain text part before its marks are turned into line breaks."""
         row["@mail"] = mail
-        return "".join(self._text(row, [], [], [MAX_STEPS], set()))
+        return "".join(self._text(row, [], [], [MAX_STEPS], []))
 
     def line(self, what: str, row: Row, uses: list[tuple[int, Any]]) -> str:
         """The subject or preheader as it is written, before it is held to one line."""
-        return "".join(self._lines[what](row, [], uses, [MAX_STEPS], set()))
-
-    # -- slots -------------------------------------------------------------------------------------------
-    def candidates(self, slot: str, row: Row) -> list[CompiledBlock]:
-        """The blocks that this row may get, best first; after the chosen one those that it falls back to."""
-        blocks = self.compiled.compiled_slots[slot].blocks
-        mask = row.get(f"eligible:{slot}")
-        if mask is not None:
-            return [block for index, block in enumerate(blocks) if mask >> index & 1]
-        chosen = row.get(f"slot:{slot}")
-        start = next((index for index, block in enumerate(blocks) if block.name == chosen), len(blocks))
-        rest = [block for block in blocks[start + 1 :] if block.needs_nothing]
-        return [*blocks[start : start + 1], *rest]
-
-    def _fill_html(
-        self, slot: str, row: Row, out: list[Any], uses: list[Any], left: list[int], arms: set[int]
-    ) -> None:
-        """Write the chosen block; when it cannot be made, the next that this row may get."""
-        chosen = row[f"slot:{slot}"]
-        if chosen is not None:
-            length, used = len(out), len(uses)
-            try:
-                self._writers[slot][chosen](row, out, uses, left, arms)
-                row["@mail"].slots[slot] = chosen
-                return
-            except FAILURES as error:
-                row["@mail"].failed.append((slot, chosen, self.explained(error)))
-                del out[length:], uses[used:]
-        self._fall_back(slot, row, out, uses, left, arms)
-
-    def _fall_back(
-        self, slot: str, row: Row, out: list[Any], uses: list[Any], left: list[int], arms: set[int]
-    ) -> None:
-        """The best block after the chosen one that can be made; one that fails leaves only its reason."""
-        mail: Mail = row["@mail"]
-        tried = {block for where, block, _ in mail.failed if where == slot}
-        for block in self.candidates(slot, row):
-            if block.name in tried:
-                continue
-            length, used, taken = len(out), len(uses), set(arms)
-            try:
-                self._writers[slot][block.name](row, out, uses, left, arms)
-            except FAILURES as error:
-                del out[length:], uses[used:]
-                arms &= taken
-                mail.failed.append((slot, block.name, self.explained(error)))
-            else:
-                mail.slots[slot] = block.name
-                return
-        mail.slots[slot] = None
-        if not self.compiled.compiled_slots[slot].optional:
-            raise NoBlockError(f"the slot {slot!r} has no block left")
-
-    def _fill_text(
-        self, slot: str, row: Row, out: list[Any], uses: list[Any], left: list[int], arms: set[int]
-    ) -> None:
-        name = row["@mail"].slots.get(slot)
-        if name is not None:
-            self._text_writers[slot][name](row, out, uses, left, arms)
+        return "".join(self._lines[what](row, [], uses, [MAX_STEPS], []))
 
     # -- errors ------------------------------------------------------------------------------------------
     def explained(self, error: BaseException) -> str:

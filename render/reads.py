@@ -22,8 +22,14 @@ class Local:
 
     python: str
     depth: int | None = None
+    listed: bool = False
+    """Whether the value is surely a list: an element of a list of lists."""
     loop: str | None = None
     """The Python name of the loop's counter, for the name ``loop``."""
+
+
+Scope = dict[str, Local]
+"""Name in the template → what it stands for."""
 
 
 @dataclass
@@ -41,6 +47,15 @@ class Reads:
         self.items |= other.items
         self.locals |= other.locals
         self.fallbacks |= other.fallbacks
+
+
+SHARED = frozenset({"brand", "campaign", "now", "locale"})
+"""Names whose value is the same in all mails of a run (the locale is part of every key)."""
+
+
+def is_shared(reads: Reads) -> bool:
+    """Whether nothing is read but what mails share, and items of the catalogue."""
+    return reads.names <= SHARED and not reads.locals
 
 
 def depth(node: nodes.Node, scope: dict[str, Local]) -> int | None:

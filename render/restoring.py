@@ -5,8 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from html import unescape
 from html.parser import HTMLParser
+
+from jinja2 import Environment, nodes
 
 from mailwright.errors import TemplateError
 from render.escapes import ascii_html
@@ -18,6 +21,19 @@ OPEN, SHUT = "\x02", "\x03"
 """Inside compiled text code stands between these, which no file may hold, so that constant text may hold
 any braces."""
 
+INNER = Environment(  # noqa: S701 escapes are written into the text
+    block_start_string=OPEN + "%",
+    block_end_string="%" + SHUT,
+    variable_start_string=OPEN + "{",
+    variable_end_string="}" + SHUT,
+    comment_start_string=OPEN + "#",
+    comment_end_string="#" + SHUT,
+    keep_trailing_newline=True,
+)
+"""Parses compiled text, in which code stands between delimiters that no file can hold."""
+
+_BREAK = "\x1c"
+"""A line break while compiled text is parsed: white space for Jinja, and no line."""
 _SPACE = re.compile(r"[ \t]*\n\s*")
 Stream = list[str | Token]
 
@@ -97,8 +113,35 @@ def _piece(piece: Piece, segments: Sequence[Segment], mode: str, token: Token) -
         return expression("locale", piece.escape, token.segment)
     segment = segments[piece.segment]
     if segment.kind == "tag":
-        return f"{OPEN}% {segment.text} %{SHUT}"
+        return tag(segment.text, piece.segment)
     return expression(segment.text, piece.escape, piece.segment)
+
+
+def tag(text: str, segment: int) -> str:
+    """``{% text %}``, and before it the segment's number in a comment, for ``parse_restored``."""
+    return f"{OPEN}# {segment} #{SHUT}{OPEN}% {text} %{SHUT}"
+
+
+@lru_cache(maxsize=2048)
+def parse_restored(text: str) -> list[nodes.Node]:
+    """Restored text as Jinja's syntax tree, in which every tag of segment n stands on line n + 1 (no other
+    line counts), so that what is compiled from it leads back to its file.
+    Nobody changes the tree: after a save most texts are what they were, and parsing is half of compiling."""
+    line = 1
+
+    def moved(number: re.Match[str]) -> str:
+        nonlocal line
+        lines = max(0, int(number[1]) + 1 - line)
+        line += lines
+        return f"{OPEN}#{chr(10) * lines}#{SHUT}"
+
+    tree = INNER.parse(re.sub(f"{OPEN}# (\\d+) #{SHUT}", moved, text.replace("\n", _BREAK)))
+    for data in tree.find_all(nodes.TemplateData):
+        data.data = data.data.replace(_BREAK, "\n")
+    for constant in tree.find_all(nodes.Const):
+        if isinstance(constant.value, str):
+            constant.value = constant.value.replace(_BREAK, "\n")
+    return tree.body
 
 
 def expression(text: str, escape: str, segment: int) -> str:

@@ -53,6 +53,27 @@ def test_a_block_that_fails_falls_to_the_next_and_the_trace_says_why(tmp_path: P
     assert "blocks/vip.mjml:6:" in why
 
 
+def test_a_tag_that_fails_names_its_own_line(tmp_path: Path) -> None:
+    rest = text("Hello {{ first_name | fallback('there') }}")
+    odd = f"---\nslot: hero\npriority: 5\n---\n{rest}\n\n{{% if 10 // points > 3 %}}\n{rest}\n{{% endif %}}\n"
+    campaign = compiled(tmp_path, TEMPLATE, {**BLOCKS, "odd": odd})
+    (mail,) = render(campaign, {"points": 0})
+    assert orjson.loads(mail["trace"])["failed"][0][1:] == [
+        "odd",
+        "blocks/odd.mjml:7:4: integer division or modulo by zero",
+    ]
+
+
+def test_a_failed_block_leaves_nothing_but_its_reason(tmp_path: Path) -> None:
+    late = "---\nslot: picks\npriority: 5\n---\n" + text("{{ first_name | fallback('there') }} {{ colour }}")
+    campaign = compiled(tmp_path, TEMPLATE, {**BLOCKS, "late": late})
+    (mail,) = render(campaign, {"recommendations": recommended("i1", "i2")})
+    trace = orjson.loads(mail["trace"])
+    assert trace["slots"] == {"hero": "plain", "picks": "grid"}
+    assert [failed[:2] for failed in trace["failed"]] == [["picks", "late"]]
+    assert trace["fallbacks"] == [["first_name", "there"]]
+
+
 def test_cards_show_catalogue_and_recommendation_each_in_its_own_mail(tmp_path: Path) -> None:
     campaign = compiled(tmp_path, TEMPLATE, BLOCKS)
     ada, bob = render(

@@ -1,0 +1,191 @@
+"""Jinja's statements as straight-line Python: conditions, loops, names, and links checked whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from jinja2 import nodes
+
+from render.lines import ENCODERS, Constant, Lines, segment_of
+from render.reads import Local, RefusedError, Scope, depth
+from render.spelling import spelt
+
+
+class Statements(Lines):
+    """Writes the body of a template or of a block as it stands."""
+
+    def body(self, body: Sequence[nodes.Node], scope: Scope) -> None:
+        """Statements and output in order."""
+        for atom in atoms_of(body):
+            self.atom(atom, scope)
+
+    def atom(self, atom: nodes.Node | str, scope: Scope) -> None:
+        if isinstance(atom, str):
+            self.pending.append((Constant(atom), self.segment))
+            return
+        writer = _STATEMENTS.get(type(atom))
+        if writer is not None:
+            self.segment = atom.lineno - 1  # see restoring.restore
+            writer(self, atom, scope)
+        elif isinstance(atom, nodes.Expr):
+            self.leaf(atom, scope)
+        else:
+            name = type(atom).__name__.lower()
+            raise RefusedError(f"{{% {name} %}} is not part of the language", line=atom.lineno)
+
+    def _if(self, node: nodes.If, scope: Scope) -> None:
+        branches: list[tuple[nodes.Node | None, list[nodes.Node]]] = [(node.test, node.body)]
+        branches += [(other.test, other.body) for other in node.elif_]
+        if node.else_ or self.module.record:
+            branches.append((None, node.else_))
+        before = frozenset(self.there)
+        for position, (test, body) in enumerate(branches):
+            if test is not None:
+                self.segment = test.lineno - 1
+                written = self.expression(test, scope)
+                if position:
+                    self.line(f"else:  # {position}")
+                    self.indent += 1
+                self.line(f"if {written}:")
+            else:
+                self.line("else:")
+            self.indent += 1
+            if self.module.record:
+                what = spelt(test) if test is not None else "else"
+                self.module.arms.append((f"{what} → arm {position + 1}", _first_segment(body, self.segment)))
+                self.line(f"arms.append({len(self.module.arms) - 1})")
+            self.body(body, scope)
+            self.line("pass")
+            self.indent -= 1
+            self.there = set(before)
+        self.indent -= len(node.elif_)
+
+    def _for(self, node: nodes.For, scope: Scope) -> None:
+        if node.recursive:
+            raise RefusedError("a recursive loop is not part of the language", line=node.lineno)
+        counter = self.module.fresh("i")
+        items = f"{counter}_all"
+        inside = dict(scope)
+        target = self._target(node.target, node.iter, scope, inside)
+        written = self.expression(node.iter, scope)
+        if node.test is not None:
+            written = (
+                f"[{target} for {target} in sequence({written}) if {self.expression(node.test, inside)}]"
+            )
+        inside["loop"] = Local(counter, loop=counter)
+        self.line(f"{items} = steps({written}, left)")
+        counted = any(name.name == "loop" for part in node.body for name in part.find_all(nodes.Name))
+        head = f"for {counter}, {target} in enumerate({items}):" if counted else f"for {target} in {items}:"
+        self.line(head)
+        before = frozenset(self.there)
+        self.indent, self.loops = self.indent + 1, self.loops + 1
+        self.body(node.body, inside)
+        self.line("pass")
+        self.there = set(before)
+        self.indent, self.loops = self.indent - 1, self.loops - 1
+        if node.else_:
+            self.line(f"if not {items}:")
+            self.indent += 1
+            self.body(node.else_, dict(scope))
+            self.line("pass")
+            self.indent -= 1
+
+    def _target(self, target: nodes.Node, value: nodes.Node, scope: Scope, inside: Scope) -> str:
+        if isinstance(target, nodes.Tuple):
+            return (
+                f"({', '.join(self._target(item, nodes.Const(0), scope, inside) for item in target.items)},)"
+            )
+        if not isinstance(target, nodes.Name):
+            raise RefusedError("a loop binds names", line=target.lineno)
+        around = depth(value, scope)
+        python = self.module.fresh(f"l_{target.name}_" if target.name.isascii() else "l_")
+        inside[target.name] = Local(
+            python, around - 1 if around else None, listed=bool(around and around > 1)
+        )
+        return python
+
+    def _with(self, node: nodes.With, scope: Scope) -> None:
+        inside = dict(scope)
+        for target, value in zip(node.targets, node.values, strict=True):
+            self._assign(target, value, scope, inside)
+        self.body(node.body, inside)
+
+    def _set(self, node: nodes.Assign, scope: Scope) -> None:
+        self._assign(node.target, node.node, scope, scope)
+
+    def _assign(self, target: nodes.Node, value: nodes.Node, scope: Scope, inside: Scope) -> None:
+        if not isinstance(target, nodes.Name):
+            raise RefusedError(
+                "one name is set at a time", fix="write one {% set %} each", line=target.lineno
+            )
+        written = self.expression(value, scope)
+        old = scope.get(target.name) if inside is scope else None
+        python = old.python if old and old.python in self.sets else self.module.fresh(f"l_{target.name}_")
+        self.sets.append(python)
+        self.line(f"{python} = {written}")
+        inside[target.name] = Local(python, depth(value, scope))
+
+    def _whole(self, node: nodes.FilterBlock, scope: Scope) -> None:
+        """``{% filter _url %}``: a link that is checked once it is whole."""
+        if node.filter.name == "_slot":
+            slot = node.filter.args[0].as_const()
+            self.reads.names.add("@abort")
+            html = self.module.mode == "html"
+            block = f"row['slot:{slot}']" if html else f"row['@mail'].slots[{slot!r}]"
+            self.line(f"show[{slot!r}][{block}](row, out, uses, left, arms)")
+            return
+        if node.filter.name != "_url":
+            raise RefusedError("{% filter %} is not part of the language", line=node.lineno)
+        atoms = list(atoms_of(node.body))
+        if len(atoms) == 1 and isinstance(atoms[0], nodes.Filter) and atoms[0].name == "_path":
+            whole = nodes.Filter(atoms[0].node, "_link", atoms[0].args, [], None, None, lineno=node.lineno)
+            self.leaf(whole, scope)
+            return
+        outer, name = self.out, self.module.fresh("o")
+        self.line(f"{name} = []")
+        self.out = name
+        for atom in atoms:
+            self.atom(atom, scope)
+        self.flush()
+        self.out = outer
+        self.segment = segment_of(node.filter)
+        self.link(f"checked_url({self.module.empty}.join({name}))")
+
+    def link(self, checked: str) -> None:
+        """A link that was written piece by piece, as a whole."""
+        self.pending.append((checked, self.segment))
+
+
+def atoms_of(body: Sequence[nodes.Node]) -> Iterator[nodes.Node | str]:
+    """Statements and the pieces of outputs, constant text as str, adjacent constants joined."""
+    text = ""
+    for node in body:
+        for piece in node.nodes if isinstance(node, nodes.Output) else [node]:
+            if isinstance(piece, nodes.TemplateData):
+                text += piece.data
+                continue
+            if text:
+                yield text
+                text = ""
+            yield piece
+    if text:
+        yield text
+
+
+def _first_segment(body: Sequence[nodes.Node], before: int) -> int:
+    """The segment of the first value written in a body; ``before`` where it writes none."""
+    for part in body:
+        for node in (part, *part.find_all(nodes.Filter)):
+            if isinstance(node, nodes.Filter) and node.name in ENCODERS:
+                return segment_of(node)
+    return before
+
+
+_STATEMENTS: dict[type[nodes.Node], Callable[[Statements, Any, Scope], None]] = {
+    nodes.Assign: Statements._set,
+    nodes.FilterBlock: Statements._whole,
+    nodes.For: Statements._for,
+    nodes.If: Statements._if,
+    nodes.With: Statements._with,
+}
