@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import datetime
 
+import orjson
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
@@ -19,20 +20,56 @@ from mailwright.workspace import Workspace
 from send import Adapter, open_adapter
 from send.pages import PageSettings, mail_app
 from triggers import EventSettings, Worker, event_routes, open_triggers
+from triggers.kafka import KafkaFeed, KafkaSettings
+from triggers.reread import Rereader
+from triggers.tracing import exported_traces
 from triggers.worker import settle_memory
 
 WRITE_KEYS = "MAILWRIGHT_WRITE_KEYS"
 """The environment variable with the keys, comma between them, under which events may be sent here."""
 
 
+SOURCES = "MAILWRIGHT_EVENT_SOURCES"
+"""The environment variable with the sources that sign their webhooks: ``name:secret``, comma between them."""
+
+
+def event_settings() -> EventSettings:
+    """Who may send events, by the environment. Raises UsageError for a source without a secret."""
+    keys = frozenset(filter(None, os.environ.get(WRITE_KEYS, "").split(",")))
+    sources = {}
+    for one in filter(None, os.environ.get(SOURCES, "").split(",")):
+        name, _, secret = one.partition(":")
+        if not name or not secret:
+            raise UsageError(
+                f"{SOURCES} names a source without a secret", fix="write name:secret,name:secret"
+            )
+        sources[name] = secret.encode()
+    return EventSettings(keys, sources)
+
+
+def kafka_settings() -> KafkaSettings | None:
+    """The topic that events are read from, by the environment; None: none is named. Raises UsageError."""
+    brokers, topic = os.environ.get("MAILWRIGHT_KAFKA"), os.environ.get("MAILWRIGHT_KAFKA_TOPIC")
+    if not brokers:
+        return None
+    if not topic:
+        raise UsageError("MAILWRIGHT_KAFKA names brokers, MAILWRIGHT_KAFKA_TOPIC no topic")
+    try:
+        more = orjson.loads(os.environ.get("MAILWRIGHT_KAFKA_CONFIG") or "{}")
+    except orjson.JSONDecodeError as error:
+        raise UsageError("MAILWRIGHT_KAFKA_CONFIG is no JSON", fix='{"security.protocol": "SSL"}') from error
+    group = os.environ.get("MAILWRIGHT_KAFKA_GROUP", "mailwright")
+    return KafkaSettings(brokers, topic, group, {str(key): str(value) for key, value in dict(more).items()})
+
+
 @contextmanager
 def taking_events(workspace: Workspace, secret: bytes, *, now: datetime) -> Iterator[Sequence[BaseRoute]]:
     """The routes that take events, and behind them the worker that fires triggers and sends their mails.
 
-    None without triggers or without write keys. Raises what opening the triggers or the adapter raises.
+    None without triggers, or where nobody may send any. Raises what opening triggers or adapter raises.
     """
-    keys = frozenset(filter(None, os.environ.get(WRITE_KEYS, "").split(",")))
-    if not keys or not workspace.trigger_files:
+    settings, kafka = event_settings(), kafka_settings()
+    if not (settings.write_keys or settings.sources or kafka) or not workspace.trigger_files:
         yield ()
         return
     adapter = open_adapter(workspace.spec.esp, os.environ, root=workspace.state.resolve())
@@ -40,8 +77,13 @@ def taking_events(workspace: Workspace, secret: bytes, *, now: datetime) -> Iter
         workspace, outbox=workspace_outbox(workspace), adapter=adapter, now=now, secret=secret
     )
     settle_memory()
-    with Worker(live, policy=delivery_policy(workspace.spec)) as worker:
-        yield event_routes(worker, EventSettings(keys))
+    with ExitStack() as stack:
+        stack.enter_context(exported_traces(os.environ))
+        policy, reread = delivery_policy(workspace.spec), Rereader(workspace, secret=secret)
+        worker = stack.enter_context(Worker(live, policy=policy, reread=reread))
+        if kafka is not None:
+            stack.enter_context(KafkaFeed(worker, kafka))
+        yield event_routes(worker, settings)
 
 
 def make_app(workspace: Workspace, secret: bytes | None, *, routes: Sequence[BaseRoute] = ()) -> Starlette:

@@ -27,6 +27,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from mailwright.errors import MailwrightError
 from triggers.metrics import exposition
 from triggers.openapi import OPENAPI
+from triggers.tracing import span
 from triggers.worker import BusyError, Worker
 
 MOST_BYTES = 1_000_000
@@ -89,7 +90,7 @@ class _Views:
                 body = await self._json(request)
                 self._authorise(request, body)
                 told = {**body, "type": kind} if isinstance(body, dict) else body
-                answer = await self._take([told], "http")
+                answer = await self._take([told], "http", request)
             except _AnswerError as error:
                 return error.response
             return JSONResponse(answer, 400 if answer["refused"] else 200)
@@ -100,7 +101,7 @@ class _Views:
         try:
             body = await self._json(request)
             self._authorise(request, body)
-            return JSONResponse(await self._take(_calls_of(body), "http"))
+            return JSONResponse(await self._take(_calls_of(body), "http", request))
         except _AnswerError as error:
             return error.response
 
@@ -114,7 +115,7 @@ class _Views:
                 raise _AnswerError(401, "unknown source or wrong signature")
             body = _parse(content)
             calls = _calls_of(body) if isinstance(body, list) or "batch" in body else [body]
-            return JSONResponse(await self._take(calls, f"webhook:{source}"))
+            return JSONResponse(await self._take(calls, f"webhook:{source}", request))
         except _AnswerError as error:
             return error.response
 
@@ -132,18 +133,19 @@ class _Views:
                     if len(text) > MOST_BYTES:
                         raise _AnswerError(413, "too large")
                     body = _parse(text.encode())
-                    answer = await self._take(body if isinstance(body, list) else [body], "websocket")
+                    answer = await self._take(body if isinstance(body, list) else [body], "websocket", socket)
                 except _AnswerError as error:
                     answer = orjson.loads(error.response.body)
                 await socket.send_text(orjson.dumps(answer).decode())
         except (WebSocketDisconnect, KeyError):
             return
 
-    async def _take(self, calls: Sequence[Any], source: str) -> dict[str, Any]:
+    async def _take(self, calls: Sequence[Any], source: str, asked: HTTPConnection) -> dict[str, Any]:
         if len(calls) > MOST_CALLS:
             raise _AnswerError(413, f"more than {MOST_CALLS} calls in one request")
         try:
-            done = await asyncio.wrap_future(self._worker.submit(calls, source))
+            with span("events.take", headers=asked.headers, source=source, calls=len(calls)):
+                done = await asyncio.wrap_future(self._worker.submit(calls, source))
         except BusyError as error:
             raise _AnswerError(429, error.what, **{"Retry-After": "1"}) from error
         except MailwrightError as error:

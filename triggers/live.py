@@ -85,6 +85,12 @@ class Triggers:
         with self._ingestion.lock:
             return self._sweep.sweep(now)
 
+    def renew(self, world: World) -> None:
+        """Go on with the files as they were read into ``world``; not while ``fire`` is under way."""
+        with self._ingestion.lock:
+            self.world.become(world)
+            self.people.forget_all()
+
     def next_sweep(self, now: datetime) -> datetime:
         """When the calendar is to be looked at again."""
         return self._sweep.next_due(now) or datetime.max.replace(tzinfo=now.tzinfo)

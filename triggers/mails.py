@@ -60,7 +60,6 @@ class MailMaker:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._contexts: dict[str, RenderContext] = {}
 
     def make(
         self,
@@ -196,11 +195,11 @@ class MailMaker:
 
     def _context(self, request: Request, compiled: CompiledCampaign) -> RenderContext:
         """What the campaign's mails share; only the occasion and the clock are this mail's own."""
-        base = self._contexts.get(request.campaign)
+        base = self._world.contexts.get(request.campaign)
         if base is None:
             audience, model = self._world.audience, self._world.model
             mark = run_fingerprint(request, compiled, audience, model)
-            base = self._contexts[request.campaign] = render_context(request, audience, mark)
+            base = self._world.contexts[request.campaign] = render_context(request, audience, mark)
         context = replace(base, occasion=request.occasion, now=request.now, programs={})
         # Of thousands of items, and the same for all.
         context.__dict__["catalogue"] = base.catalogue

@@ -32,6 +32,9 @@ class _Of(Collector):
         )
         yield GaugeMetricFamily("mailwright_queue_depth", "Calls not yet stored", value=worker.queued)
         yield GaugeMetricFamily(
+            "mailwright_feed_lag", "Messages of Kafka not yet taken", value=sum(f.lag for f in worker.feeds)
+        )
+        yield GaugeMetricFamily(
             "mailwright_runs_waiting", "Runs under way", value=worker.live.store.count_waiting()
         )
         due, now = worker.live.store.next_due(), worker.clock()

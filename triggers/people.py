@@ -110,6 +110,10 @@ class People:
         """An event as rules and features read it: every field, defaults in place of what is missing."""
         return {**self._defaults, **fields, "event": event, "at": at}
 
+    def forget_all(self) -> None:
+        """The files were read anew: everybody is made again of them when next needed."""
+        self._kept.clear()
+
     def forget(self, ids: Sequence[str]) -> None:
         """A transaction was rolled back: what is in memory of these profiles is wrong."""
         for name in ids:

@@ -12,6 +12,7 @@ from cronsim import CronSim, CronSimError
 from mailwright.catalog import segment_catalog
 from mailwright.errors import ConfigError, Location, did_you_mean
 from mailwright.model.identity import fingerprint
+from mailwright.model.schema import INTERACTION_ATTRIBUTES
 from mailwright.model.trigger import OnSpec, Step, TriggerSpec
 from mailwright.model.yamltext import Located
 from mailwright.workspace import Workspace
@@ -59,6 +60,7 @@ class Trigger:
     """``once_per`` where it is a duration."""
     inactivity: Interval | None
     before: Interval | None
+    seen: Interval
 
 
 def compile_triggers(workspace: Workspace) -> dict[str, Trigger]:
@@ -114,6 +116,7 @@ class _Compiler:
             once_every=self._once_every(),
             inactivity=self._duration(start.inactivity, "on", "inactivity"),
             before=self._duration(start.before, "on", "before"),
+            seen=read_duration(start.seen, self._file.at("on", "seen")),
         )
 
     # ── what is named ──
@@ -167,7 +170,11 @@ class _Compiler:
         root, _, rest = text.partition(".")
         fields = self._catalog.attributes
         if root == "event" and rest:
-            fields = self._catalog.events.get(self._spec.start.event or "", {})
+            item_id = INTERACTION_ATTRIBUTES["item_id"]
+            of_item = self._spec.start.kind in ("price_drop", "back_in_stock")
+            fields = self._catalog.events.get(
+                self._spec.start.event or "", {"item_id": item_id} if of_item else {}
+            )
             root = rest
         if root not in fields:
             raise ConfigError(

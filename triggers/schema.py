@@ -122,3 +122,20 @@ meta = Table(
     Column("name", String(200), primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+# The catalogue as triggers last saw it, so that a price that fell, or an item that is back, is noticed once.
+items = Table(
+    "trigger_items",
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("price", Float),
+    Column("in_stock", Integer),
+)
+
+# The first items that were recommended to a profile when last looked at. JSON.
+recommended = Table(
+    "trigger_recommended",
+    metadata,
+    Column("profile_id", Text, primary_key=True),
+    Column("items", LargeBinary, nullable=False),
+)

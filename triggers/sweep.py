@@ -3,22 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import sqlalchemy as sa
 from cronsim import CronSim
 
 from audience import add_features
 from mailwright.engine import beside, segment_audience
 from rules import evaluate_rules
 from triggers.begin import Batch, Beginner
+from triggers.novelty import Novelty
 from triggers.people import People
 from triggers.program import Trigger
-from triggers.schema import profiles
 from triggers.store import Store
 from triggers.waits import zone_of
 from triggers.world import World
@@ -45,12 +45,13 @@ class Sweep:
         self._zone = zone_of(world.workspace.spec.timezone, "UTC")
         self._schedules = [t for t in triggers.values() if t.start.schedule is not None]
         self._dates = [t for t in triggers.values() if t.start.date is not None]
+        self.novelty = Novelty(world, triggers, store, beginner, self._batch)
         self._segments = any(t.start.kind.startswith("segment") for t in triggers.values())
 
     def next_due(self, now: datetime) -> datetime | None:
         """When there is next something to look at; None: never."""
         found = [self._tick_after(trigger, now) for trigger in self._schedules]
-        if self._dates or self._segments:
+        if self._dates or self._segments or self.novelty:
             found.append(now.replace(minute=0, second=0, microsecond=0) + EVERY)
         return min(found, default=None)
 
@@ -60,7 +61,7 @@ class Sweep:
         looked += sum(self._date(trigger, now) for trigger in self._dates)
         if self._segments and self._moved("segments", now.timestamp() // EVERY.total_seconds()) is not None:
             looked += self._memberships(now)
-        return looked
+        return looked + self.novelty.sweep(now)
 
     # ── schedules ──
 
@@ -85,11 +86,9 @@ class Sweep:
         ids = self._holding(trigger, now)
         origin = {"event": "schedule", "at": tick}
         for some in _together(ids):
-            with self._store.db.write() as connection:
-                batch = self._batch(connection, some, now)
+            with self._batch(some, now) as batch:
                 for profile_id in some:
                     self._beginner.begin(batch, trigger, profile_id, origin, tick.isoformat(), tick)
-                self._write(batch)
         with self._store.db.write() as connection:
             self._store.write_meta(connection, name, tick.timestamp())
         return len(ids)
@@ -98,7 +97,7 @@ class Sweep:
         """Those of the files for whom ``when`` holds, over the whole frame; and everybody who has come since,
         who is asked when begun."""
         audience = self._world.audience
-        later = set(self._known())
+        later = set(self._store.profile_ids())
         frame = add_features(
             audience.profiles, audience.interactions, audience.items, now=now, cuts=audience.cuts
         )
@@ -120,11 +119,9 @@ class Sweep:
         days = [today, today + timedelta(days=1)]
         looked = 0
         for some in _together(self._with_date(trigger, days)):
-            with self._store.db.write() as connection:
-                batch = self._batch(connection, some, now)
+            with self._batch(some, now) as batch:
                 for profile_id in some:
                     looked += self._begin_date(batch, trigger, profile_id, days)
-                self._write(batch)
         return looked
 
     def _begin_date(self, batch: Batch, trigger: Trigger, profile_id: str, days: Sequence[date]) -> int:
@@ -144,9 +141,9 @@ class Sweep:
         """Whose date falls on one of these days, and everybody of whom something was told since."""
         name = str(trigger.start.date)
         if name not in self._world.attributes.column_names:
-            return sorted(self._known())
+            return sorted(self._store.profile_ids())
         table = self._world.attributes.select(["profile_id", name, "timezone"]).to_pylist()
-        found = set(self._known())
+        found = set(self._store.profile_ids())
         for row in table:
             zone = zone_of(row["timezone"], self._zone.key)
             if row[name] is not None and any(_falls(trigger, row[name], day, zone) for day in days):
@@ -156,22 +153,16 @@ class Sweep:
     # ── segments ──
 
     def _memberships(self, now: datetime) -> int:
-        ids = sorted(self._known())
+        ids = sorted(self._store.profile_ids())
         for some in _together(ids):
-            with self._store.db.write() as connection:
-                batch = self._batch(connection, some, now)
+            with self._batch(some, now) as batch:
                 for profile_id in some:
                     self._beginner.segments(batch, profile_id, f"at:{now.isoformat()}")
                 for profile in batch.changed.values():
                     profile.version += 1
-                self._write(batch)
         return len(ids)
 
     # ── the store ──
-
-    def _known(self) -> list[str]:
-        with self._store.db.read() as connection:
-            return list(connection.execute(sa.select(profiles.c.profile_id)).scalars())
 
     def _moved(self, name: str, value: Any) -> Any:
         """``value`` if it is not what was last written under this name, and then written; else None."""
@@ -181,16 +172,21 @@ class Sweep:
             self._store.write_meta(connection, name, value)
         return value
 
-    def _batch(self, connection: sa.Connection, ids: Sequence[str], now: datetime) -> Batch:
-        rows = self._store.lock(connection, ids)
-        batch = Batch(connection, now, self._people.load(connection, rows, ids))
-        for run in self._store.waiting(connection, ids):
-            batch.runs[run.profile_id].append(run)
-        return batch
-
-    def _write(self, batch: Batch) -> None:
-        self._people.save(batch.connection, batch.changed)
-        self._store.save_runs(batch.connection, [run for some in batch.runs.values() for run in some])
+    @contextmanager
+    def _batch(self, ids: Sequence[str], now: datetime) -> Iterator[Batch]:
+        """One transaction over these profiles; what has changed of them and their runs is written."""
+        try:
+            with self._store.db.write() as connection:
+                standing = self._store.lock(connection, ids)
+                batch = Batch(connection, now, self._people.load(connection, standing, ids))
+                for run in self._store.waiting(connection, ids):
+                    batch.runs[run.profile_id].append(run)
+                yield batch
+                self._people.save(connection, batch.changed)
+                self._store.save_runs(connection, [run for some in batch.runs.values() for run in some])
+        except BaseException:
+            self._people.forget(ids)
+            raise
 
 
 def _falls(trigger: Trigger, value: date | datetime, day: date, zone: ZoneInfo) -> bool:

@@ -13,12 +13,14 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from mailwright.errors import MailwrightError, SendError
 from send import DeliveryPolicy
 from triggers.ingest import Ingested
 from triggers.live import Triggers
+from triggers.tracing import here, span
+from triggers.world import World
 
 log = logging.getLogger("mailwright.triggers")
 
@@ -29,6 +31,8 @@ MOST_TOGETHER = 2_000
 MOST_QUEUED = 20_000
 """Calls that wait to be committed; whoever comes then is told to come again (429)."""
 IDLE_S = 0.25
+REREAD_S = 30.0
+"""How often the data files are looked at."""
 
 
 class BusyError(SendError):
@@ -40,6 +44,17 @@ class _Request:
     calls: Sequence[Any]
     source: str
     future: Future[Ingested]
+    span: Any = None
+    """Of the request, where traces are collected."""
+
+
+class Feed(Protocol):
+    """What brings events to a worker by itself."""
+
+    lag: int
+
+    @property
+    def alive(self) -> bool: ...
 
 
 class Worker:
@@ -54,9 +69,11 @@ class Worker:
         most_queued: int = MOST_QUEUED,
         events: bool = True,
         runs: bool = True,
+        reread: Callable[[datetime], World | None] | None = None,
     ) -> None:
         """``events`` and ``runs`` say what this process does: a busy server takes events in one process and
-        leaves runs and mails to another, on the same store."""
+        leaves runs and mails to another, on the same store. ``reread`` gives the data where they have changed
+        (``triggers.reread.Rereader``)."""
         self.live, self.clock, self._policy = live, clock, policy or DeliveryPolicy()
         self._queue: queue.Queue[_Request] = queue.Queue()
         self._most, self.queued = most_queued, 0
@@ -71,9 +88,16 @@ class Worker:
         """Of the last commits, and of the last mails from due to accepted."""
         self._fired_at: deque[float] = deque(maxlen=10_000)
         self.beat = time.monotonic()
+        self.feeds: list[Feed] = []
+        self._reread, self._fresh = reread, deque[World](maxlen=1)
+        targets = [
+            *([self._commit] * events),
+            *([self._fire, self._send] * runs),
+            *([self._read] if reread is not None else []),
+        ]
         self._threads = [
             threading.Thread(target=target, name=f"mailwright-{target.__name__.strip('_')}", daemon=True)
-            for target in (*([self._commit] * events), *([self._fire, self._send] * runs))
+            for target in targets
         ]
 
     # ── life ──
@@ -81,7 +105,7 @@ class Worker:
     def start(self) -> Worker:
         for thread in self._threads:
             thread.start()
-        _say("started", triggers=len(self.live.triggers), waiting=self.live.store.count_waiting())
+        say("started", triggers=len(self.live.triggers), waiting=self.live.store.count_waiting())
         return self
 
     def stop(self, timeout_s: float = 30.0) -> None:
@@ -92,7 +116,7 @@ class Worker:
         self._mail.set()
         for thread in self._threads:
             thread.join(timeout_s)
-        _say("stopped", **self.counts)
+        say("stopped", **self.counts)
 
     def __enter__(self) -> Worker:
         return self.start()
@@ -104,7 +128,7 @@ class Worker:
     def alive(self) -> bool:
         """Whether all threads run and the due runs were looked at within the last half minute."""
         looked = not self._runs or time.monotonic() - self.beat < 30
-        return all(t.is_alive() for t in self._threads) and looked
+        return all(t.is_alive() for t in self._threads) and looked and all(f.alive for f in self.feeds)
 
     # ── events ──
 
@@ -115,7 +139,7 @@ class Worker:
                 self.counts["busy"] += len(calls)
                 raise BusyError("more events wait than can be taken", fix="send them again in a second")
             self.queued += len(calls)
-        request = _Request(calls, source, Future())
+        request = _Request(calls, source, Future(), here())
         self._queue.put(request)
         return request.future
 
@@ -125,11 +149,13 @@ class Worker:
             if not group:
                 continue
             started = time.monotonic()
+            calls = sum(len(request.calls) for request in group)
             try:
-                self._commit_group(group)
+                with span("events.commit", links=[r.span for r in group], calls=calls, requests=len(group)):
+                    self._commit_group(group)
             finally:
                 with self._count_lock:
-                    self.queued -= sum(len(request.calls) for request in group)
+                    self.queued -= calls
             self.commit_seconds.append(time.monotonic() - started)
             self._due.set()
 
@@ -156,7 +182,7 @@ class Worker:
                 found = self.live.ingest(bodies, now=self.clock(), source=group[0].source)
             except Exception as error:
                 # One request must not fail the others: each on its own, and whoever is to blame is told.
-                _say("group failed", error=type(error).__name__)
+                say("group failed", error=type(error).__name__)
             else:
                 self._answer(group, found)
                 return
@@ -167,7 +193,7 @@ class Worker:
                 )
             except Exception as error:
                 self.counts["failures"] += 1
-                _say("request failed", error=type(error).__name__)
+                say("request failed", error=type(error).__name__)
                 request.future.set_exception(error)
 
     def _answer(self, group: list[_Request], found: Ingested) -> None:
@@ -197,13 +223,16 @@ class Worker:
             self._due.clear()
             now = self.clock()
             try:
+                if self._fresh:
+                    self.live.renew(self._fresh.popleft())
+                    next_sweep = now
                 if now >= next_sweep or swept == now:
                     self.live.sweep(now)
                     next_sweep = self.live.next_sweep(now)
-                fired = self.live.fire(now)
+                fired = self._fire_some(now)
             except Exception as error:
                 self.counts["failures"] += 1
-                _say("firing failed", error=type(error).__name__, told=_safe_words(error))
+                say("firing failed", error=type(error).__name__, told=_safe_words(error))
                 self._stopping.wait(1.0)
                 continue
             if fired:
@@ -212,6 +241,35 @@ class Worker:
                 self._mail.set()
                 continue
             self._due.wait(IDLE_S)
+
+    def _fire_some(self, now: datetime) -> int:
+        due = self.live.store.next_due()
+        if due is None or due > now:
+            return 0
+        with span("runs.fire") as told:
+            fired = self.live.fire(now)
+            if told is not None:
+                told.set_attribute("runs", fired)
+        return fired
+
+    def _read(self) -> None:
+        """Only reads; who fires takes what was read, between two mails."""
+        assert self._reread is not None
+        while not self._stopping.wait(REREAD_S):
+            try:
+                found = self._reread(self.clock())
+            except Exception as error:
+                self.counts["failures"] += 1
+                say("data not read", error=type(error).__name__, told=_safe_words(error))
+                continue
+            if found is None:
+                continue
+            say("data read again")
+            if self._runs:
+                self._fresh.append(found)
+                self._due.set()
+            else:
+                self.live.renew(found)
 
     def _send(self) -> None:
         while not self._stopping.is_set():
@@ -223,14 +281,17 @@ class Worker:
     def _deliver(self) -> None:
         started = time.monotonic()
         try:
-            report = self.live.deliver(self._policy)
+            with span("mails.deliver") as told:
+                report = self.live.deliver(self._policy)
+                if told is not None:
+                    told.set_attributes({"sent": report.sent, "unknown": report.unknown})
             self.counts["sent"] += report.sent
             done = time.monotonic()
             while report.sent and self._fired_at and self._fired_at[0] < started:
                 self.send_seconds.append(done - self._fired_at.popleft())
         except Exception as error:
             self.counts["failures"] += 1
-            _say("delivery failed", error=type(error).__name__, told=_safe_words(error))
+            say("delivery failed", error=type(error).__name__, told=_safe_words(error))
             self._stopping.wait(1.0)
 
 
@@ -247,6 +308,6 @@ def _safe_words(error: Exception) -> str:
     return error.what if isinstance(error, MailwrightError) else ""
 
 
-def _say(what: str, **values: Any) -> None:
+def say(what: str, **values: Any) -> None:
     """A line of JSON without anything about anybody."""
     log.info(json.dumps({"what": what, **values}, default=str))

@@ -25,7 +25,7 @@ from mailwright.events import EventsOfProfiles
 from mailwright.model.schema import PROFILE_ATTRIBUTES
 from mailwright.workspace import Workspace
 from recommend import Model
-from render import CompiledCampaign
+from render import CompiledCampaign, RenderContext
 from rules import Rule
 from segments import Segmentation, compile_segments
 
@@ -41,6 +41,15 @@ class World:
     model: Model
     secret: bytes | None
     compiled: dict[str, CompiledCampaign] = field(default_factory=dict)
+    contexts: dict[str, RenderContext] = field(default_factory=dict)
+    """What the mails of a campaign share, made when the first is."""
+
+    def become(self, other: World) -> None:
+        """Say what ``other`` says, which was read later. Nobody may be reading meanwhile."""
+        for name in ("rows", "categories", "events", "attributes", "nobody"):
+            self.__dict__.pop(name, None)
+        self.source, self.segmentation, self.model = other.source, other.segmentation, other.model
+        self.compiled, self.contexts = other.compiled, other.contexts
 
     @property
     def audience(self) -> Audience:
@@ -74,16 +83,8 @@ class World:
         known = {name: schema[name].default for name in self.attributes.column_names if name in schema}
         return {**dict.fromkeys(self.attributes.column_names), **known, "email_problem": "no_address"}
 
-    def profile(self, profile_id: str) -> dict[str, Any]:
-        """The attributes of a profile as the files have them, or of nobody."""
-        row = self.rows.get(profile_id)
-        if row is None:
-            return {**self.nobody, "profile_id": profile_id}
-        found: dict[str, Any] = self.attributes.slice(row, 1).to_pylist()[0]
-        return found
-
     def profiles(self, profile_ids: Sequence[str]) -> list[dict[str, Any]]:
-        """``profile`` of each of these."""
+        """The attributes of each of these as the files have them, or of nobody."""
         known = [name for name in profile_ids if name in self.rows]
         read = self.attributes.take(pa.array([self.rows[name] for name in known], pa.int64())).to_pylist()
         found = dict(zip(known, read, strict=True))

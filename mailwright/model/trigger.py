@@ -10,9 +10,14 @@ from pydantic import Discriminator, Field, Tag, model_validator
 from mailwright.model.experiment import ExperimentSpec, HoldoutSpec
 from mailwright.model.spec import Spec
 
+STARTS = (
+    "event", "segment_entered", "segment_left", "schedule", "inactivity", "date", "price_drop",
+    "back_in_stock", "new_recommendations",
+)  # fmt: skip
+
 
 class OnSpec(Spec):
-    """What starts a trigger: exactly one of the first six. ``on: product_added`` is short for ``event``."""
+    """What starts a trigger: exactly one of the first nine. ``on: product_added`` is short for ``event``."""
 
     event: str | None = None
     segment_entered: str | None = None
@@ -23,30 +28,37 @@ class OnSpec(Spec):
     """A duration since the profile's last event of any kind but what mails themselves report."""
     date: str | None = None
     """An attribute that is a date or an instant: a birthday, the end of a subscription."""
+    price_drop: float | None = Field(default=None, ge=0, lt=100)
+    """An item that the profile has seen costs less than it did, by this many per cent at least."""
+    back_in_stock: Literal["seen"] | None = None
+    """An item that the profile has seen can be had again."""
+    new_recommendations: int | None = Field(default=None, ge=1)
+    """Of the first ten items recommended to the profile this many at least are new, since last looked at."""
     where: str | None = None
     """Of an event: a rule over the event's own fields, such as ``category = 'shoes'``."""
     at: time = time(9)
     """Of a date: the hour of the profile's own day."""
     before: str | None = None
     """Of a date: this long before it, in whole days."""
+    seen: str = "90 days"
+    """Of ``price_drop`` and ``back_in_stock``: how long ago the item may have been viewed or put into the
+    basket. What was bought since then is not looked at."""
     every: Literal["year", "once"] = "year"
     """Of a date: whether it comes back."""
 
     @model_validator(mode="after")
     def _starts_once(self) -> OnSpec:
-        names = ("event", "segment_entered", "segment_left", "schedule", "inactivity", "date")
-        given = [name for name in names if getattr(self, name) is not None]
+        given = [name for name in STARTS if getattr(self, name) is not None]
         if len(given) != 1:
-            raise ValueError(f"one of {', '.join(names)} starts a trigger; here are {len(given)}")
+            raise ValueError(f"one of {', '.join(STARTS)} starts a trigger; here are {len(given)}")
         if self.where is not None and self.event is None:
             raise ValueError("`where` asks for fields of an event; use `when` for the profile")
         return self
 
     @property
     def kind(self) -> str:
-        """Which of the six it is."""
-        names = ("event", "segment_entered", "segment_left", "schedule", "inactivity", "date")
-        return next(name for name in names if getattr(self, name) is not None)
+        """Which of the nine it is."""
+        return next(name for name in STARTS if getattr(self, name) is not None)
 
     def __str__(self) -> str:
         where = f" where {self.where}" if self.where is not None else ""

@@ -1,5 +1,6 @@
 """``simulate``, and events that come in over HTTP: the right mail goes out, once."""
 
+import io
 import json
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,7 +8,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from starlette.testclient import TestClient
 
-from mailwright.server import make_app, taking_events
+from mailwright.errors import UsageError
+from mailwright.server import event_settings, kafka_settings, make_app, taking_events
 from mailwright.workspace import open_workspace
 
 SECRET = b"a secret that only this test has"
@@ -83,3 +85,38 @@ def test_without_write_keys_no_events_are_taken(shop, monkeypatch):
     with taking_events(space, SECRET, now=datetime.now(UTC)) as routes:
         client = TestClient(make_app(space, SECRET, routes=routes))
         assert client.post("/v1/track", json={}).status_code == 404
+
+
+def test_events_come_from_a_file_and_refused_ones_are_listed_and_replayed(cli, shop, tmp_path, monkeypatch):
+    noon = datetime(2026, 11, 20, 12, tzinfo=UTC)
+    events = tmp_path / "events.jsonl"
+    lines = [json.dumps(track("product_added", "p1", 1, noon)), "no json", json.dumps({"type": "track"})]
+    events.write_text("\n".join([*lines, lines[0]]))
+    run = ("--workspace", shop, "--now", "2026-11-20T12:05:00Z")
+    taken = cli("trigger", "take", events, *run).data
+    assert (taken["accepted"], taken["duplicates"], taken["refused"]) == (1, 1, 2)
+    monkeypatch.setattr("sys.stdin", type("Stdin", (), {"buffer": io.BytesIO(lines[0].encode())}))
+    assert cli("trigger", "take", "-", *run).data["duplicates"] == 1
+    letters = cli("trigger", "dead-letters", "--workspace", shop).data["dead_letters"]
+    assert [letter["source"] for letter in letters] == ["file:events.jsonl"] * 2
+    assert "no json" in cli("trigger", "dead-letters", "--workspace", shop, plain=True).out
+    assert cli("trigger", "replay", *run).data["refused"] == 2
+    explained = cli("trigger", "explain", "p1", *run).data["triggers"]["basket"]
+    assert explained["when"]["holds"] is True
+    assert [(one["state"], one["trace"][0]["what"]) for one in explained["runs"]] == [("waiting", "started")]
+    assert "waiting" in cli("trigger", "explain", "p1", *run, plain=True).out
+    assert cli("trigger", "explain", "nobody", *run).code == 2
+    assert cli("trigger", "explain", *run).code == 2
+    assert cli("trigger", "replay", "p1", *run).code == 2
+    assert cli("trigger", "take", tmp_path / "none.jsonl", *run).code == 2
+
+
+def test_sources_that_sign_their_webhooks_come_from_the_environment(monkeypatch):
+    monkeypatch.setenv("MAILWRIGHT_EVENT_SOURCES", "shop:s3cret,erp:other")
+    assert event_settings().sources == {"shop": b"s3cret", "erp": b"other"}
+    monkeypatch.setenv("MAILWRIGHT_EVENT_SOURCES", "shop")
+    with pytest.raises(UsageError, match="without a secret"):
+        event_settings()
+    monkeypatch.setenv("MAILWRIGHT_KAFKA", "127.0.0.1:9092")
+    with pytest.raises(UsageError, match="no topic"):
+        kafka_settings()
