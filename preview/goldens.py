@@ -7,12 +7,15 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow.compute as pc
 import yaml
 
+from mailwright.cases import Bench, cases_of
 from mailwright.catalog import profile_schema
 from mailwright.errors import RenderError, UsageError
 from preview.mail import Mail
-from render.golden import Made
+from render.golden import run_cases
+from render.replay import Capturer
 
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}", re.ASCII)
 
@@ -32,15 +35,15 @@ def save_case(mail: Mail, name: str) -> Path:
         raise UsageError(
             f"there is a test {name!r} already", fix="take another name, or remove tests/" + name
         )
-    files = {"case.yaml": _case(mail)} | Made(mail.made, mail.trace()).files()
     folder.mkdir(parents=True)
-    for file, text in files.items():
-        (folder / file).write_text(text, encoding="utf-8", newline="\n")
+    (folder / "case.yaml").write_text(_case(mail), encoding="utf-8", newline="\n")
+    bench = Bench(mail.plan.request.workspace)
+    run_cases(cases_of(bench.workspace, [name]), bench.make, update=True)
     return folder
 
 
 def _case(mail: Mail) -> str:
-    values = mail.values
+    values, plan = mail.values, mail.plan
     schema = profile_schema(mail.plan.request.workspace.spec)
     member = [name for name in values if name.startswith("segment:") and values[name]]
     case: dict[str, Any] = {
@@ -52,8 +55,28 @@ def _case(mail: Mail) -> str:
         },
         "segments": [name.removeprefix("segment:") for name in member],
         "recommendations": [found["item_id"] for found in values["recommendations"] or ()],
+        "items": _items(mail),
     }
+    if any(
+        rule.events for slot in plan.compiled.compiled_slots.values() for b in slot.blocks for rule in b.rules
+    ):
+        case["interactions"] = _interactions(mail)
     return yaml.safe_dump(case, allow_unicode=True, sort_keys=False, width=100)
+
+
+def _items(mail: Mail) -> list[dict[str, Any]]:
+    """What the mail shows of the catalogue, and of its recommendations why they are shown."""
+    plan = mail.plan
+    found = Capturer(plan.compiled, plan.context).items(mail.row.combine_chunks().to_batches()[0]).to_pylist()
+    why = {given["item_id"]: given for given in mail.values["recommendations"] or ()}
+    return [_plain(item | why.get(item["item_id"], {})) for item in found]
+
+
+def _interactions(mail: Mail) -> list[dict[str, Any]]:
+    """What the profile did; conditions of the campaign's blocks ask for it."""
+    table = mail.plan.source.audience.interactions
+    own = table.filter(pc.equal(table["profile_id"], mail.values["profile_id"])).to_pylist()
+    return [{name: value for name, value in _plain(row).items() if name != "profile_id"} for row in own]
 
 
 def _plain(value: Any) -> Any:

@@ -8,17 +8,16 @@ from typing import Any
 import orjson
 import pyarrow as pa
 
-from audience import FEATURES, add_features, arrow_schema
-from mailwright.catalog import RECOMMENDATIONS, block_catalog, profile_schema
+from mailwright.catalog import block_catalog
 from mailwright.engine import DEVELOPMENT_SECRET, SHIPPED, beside
 from mailwright.errors import DataError, Location, UsageError, did_you_mean
+from mailwright.given import given_row, given_values, item_table, no_interactions
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.identity import fingerprint
 from mailwright.model.links import LinkSigner
-from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES, Schema
+from mailwright.model.schema import ITEM_ATTRIBUTES
 from preview.ground import Ground
 from preview.sources import files_of
-from preview.typed import read_json
 from render import (
     CompiledCampaign,
     RenderContext,
@@ -66,8 +65,7 @@ def render_sample(ground: Ground, template: str, sample: Sample) -> dict[str, An
     compiled = _compile(ground, template, sample)
     workspace = ground.workspace
     one = _profile(ground, sample)
-    nothing = arrow_schema(INTERACTION_ATTRIBUTES).empty_table()
-    choices = choose_blocks(compiled, one, now=ground.now, interactions=nothing)
+    choices = choose_blocks(compiled, one, now=ground.now, interactions=no_interactions())
     items = [*sample.recommendations, *sample.items]
     context = RenderContext(
         campaign=template,
@@ -75,7 +73,7 @@ def render_sample(ground: Ground, template: str, sample: Sample) -> dict[str, An
         now=ground.now,
         fingerprint="",
         signer=LinkSigner(workspace.spec.base_url, DEVELOPMENT_SECRET),
-        items=_table(items, {**ITEM_ATTRIBUTES, **workspace.spec.item}, key="item_id"),
+        items=item_table(items, {**ITEM_ATTRIBUTES, **workspace.spec.item}),
         settings=workspace.spec,
     )
     batch = next(iter(render_frame(compiled, context, beside(one, choices.columns))))
@@ -105,42 +103,16 @@ def _compile(ground: Ground, template: str, sample: Sample) -> CompiledCampaign:
 
 
 def _profile(ground: Ground, sample: Sample) -> pa.Table:
-    """A row for somebody never seen, and over it what the sample says, in the segments that this makes."""
-    workspace = ground.workspace
-    schema = profile_schema(workspace.spec)
-    declared = {name: attribute for name, attribute in schema.items() if name not in FEATURES}
-    given = {name: read_json(value, schema[name]) for name, value in sample.profile.items() if name in schema}
-    blank = {name: attribute.default for name, attribute in declared.items()}
-    stranger = blank | {"profile_id": "sample"} | {name: given[name] for name in given if name in declared}
-    row = pa.Table.from_pylist([stranger], arrow_schema(declared))
-    nothing = arrow_schema(INTERACTION_ATTRIBUTES).empty_table()
-    items = _table([], ITEM_ATTRIBUTES, key="item_id")
-    values = add_features(row, nothing, items, now=ground.now).to_pylist()[0] | given
-    here = RuleContext(now=ground.now)
+    """The row of a sample, in the segments that its values make."""
+    values = given_values(ground.workspace, sample.profile, name="sample", now=ground.now)
     inside = segments_of(
-        workspace.segments,
+        ground.workspace.segments,
         ground.segment_rules,
         values,
-        here,
+        RuleContext(now=ground.now),
         fallen_back=ground.segmentation.fallen_back,
     )
-    one = pa.Table.from_pylist([values], arrow_schema(schema))
-    for name in workspace.segments:
-        one = one.append_column(f"segment:{name}", pa.array([name in inside]))
-    known = arrow_schema({"recommendations": RECOMMENDATIONS}).field(0)
-    names = [part.name for part in known.type.value_type]
-    shown = [{name: item.get(name) for name in names} for item in sample.recommendations]
-    one = one.append_column(known, pa.array([shown], known.type))
-    return one.append_column("recommendation_note", pa.array([""], pa.string()))
-
-
-def _table(rows: list[dict[str, Any]], schema: Schema, *, key: str) -> pa.Table:
-    unique = {row[key]: row for row in rows}
-    typed = [
-        {name: read_json(row.get(name), attribute) for name, attribute in schema.items()}
-        for row in unique.values()
-    ]
-    return pa.Table.from_pylist(typed, arrow_schema(schema)).sort_by(key)
+    return given_row(ground.workspace, values, segments=inside, recommendations=sample.recommendations)
 
 
 def _order(kind: str) -> tuple[int, str]:

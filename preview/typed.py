@@ -87,19 +87,6 @@ def text_of(value: Any) -> str:
     return str(value)
 
 
-def read_json(value: Any, attribute: Attribute) -> Any:
-    """A value as JSON holds it, with its dates and times read as what the attribute says they are."""
-    if value is None:
-        return None
-    if isinstance(value, str) and attribute.type in ("date", "timestamp"):
-        return _parsed(value, attribute)
-    if isinstance(value, list) and attribute.items is not None:
-        return [read_json(one, attribute.items) for one in value]
-    if isinstance(value, dict) and attribute.fields is not None:
-        return {name: read_json(value.get(name), inner) for name, inner in attribute.fields.items()}
-    return float(value) if attribute.type == "number" else value
-
-
 def parse_age(text: str) -> timedelta | None:
     """``2d`` → two days (s, m, h, d, w); None for what is no age."""
     match = _AGE.fullmatch(text)

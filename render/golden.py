@@ -18,12 +18,14 @@ from xml.etree import ElementTree
 import orjson
 from pydantic import Field
 
-from mailwright.errors import DataError
+from mailwright.errors import DataError, MailwrightError
 from mailwright.model.spec import Spec
 from mailwright.model.trace import Trace
 from mailwright.model.yamltext import Located, parse_yaml
-from render.trees import difference
+from render.trees import difference, outline
 
+MOST_LINES, LONGEST = 60, 300
+"""Lines of a difference, and characters of each, that are shown: the rest is in the files."""
 FILES = ("subject.txt", "preheader.txt", "mail.html", "mail.txt", "trace.json")
 
 
@@ -33,9 +35,15 @@ class CaseSpec(Spec):
     campaign: str
     now: datetime
     profile: dict[str, Any] = Field(default_factory=dict)
-    """Attributes; ``segments`` names the segments, ``recommendations`` lists item ids."""
-    segments: tuple[str, ...] = ()
+    """Attributes; those not written are those of somebody never seen."""
+    segments: tuple[str, ...] | None = None
+    """The segments it is in; without them, those whose rules its attributes fulfil."""
     recommendations: tuple[str, ...] = ()
+    """Ids of ``items``, best first."""
+    items: tuple[dict[str, Any], ...] = ()
+    """What the mail may show of the catalogue; ``source``, ``score`` and ``reason`` where recommended."""
+    interactions: tuple[dict[str, Any], ...] = ()
+    """What the profile did (``event``, ``at``, ``item_id`` …): features and conditions on events follow."""
     description: str = ""
 
 
@@ -108,7 +116,11 @@ def run_cases(
     results = []
     for case in cases:
         begin = clock()
-        files = make(case).files()
+        try:
+            files = make(case).files()
+        except MailwrightError as error:
+            results.append(Result(case.name, False, diff=str(error), seconds=clock() - begin))
+            continue
         diff = "\n".join(filter(None, (_differs(case.folder / name, text) for name, text in files.items())))
         if diff and update:
             for name, text in files.items():
@@ -140,14 +152,21 @@ def _differs(path: Path, now: str) -> str:
     except UnicodeDecodeError as error:
         raise DataError(f"{path.parent.name}/{path.name} is not UTF-8", fix="run with --update") from error
     if path.suffix == ".html" and was.strip() and now.strip():
-        found = difference(was, now)
-        return f"{path.parent.name}/{path.name}: {found}" if found else ""
+        if difference(was, now) is None:
+            return ""
+        before, after = outline(was), outline(now)
+    else:
+        before, after = was.splitlines(), now.splitlines()
     if was == now:
         return ""
     name = f"{path.parent.name}/{path.name}"
-    return "\n".join(
-        difflib.unified_diff(was.splitlines(), now.splitlines(), f"{name} (was)", f"{name} (is)", lineterm="")
-    )
+    lines = list(difflib.unified_diff(before, after, f"{name} (was)", f"{name} (is)", lineterm="", n=1))
+    more = [f"… and {len(lines) - MOST_LINES} lines more"] if len(lines) > MOST_LINES else []
+    return "\n".join([*(_shortened(line) for line in lines[:MOST_LINES]), *more])
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 
 def _lasting(trace: Trace) -> dict[str, Any]:

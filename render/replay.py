@@ -117,15 +117,19 @@ class Capturer:
         self._program = Program(compiled, run)
         self._position = {item: row for row, item in enumerate(context.items["item_id"].to_pylist())}
 
-    def capture(self, batch: pa.RecordBatch, row: int) -> bytes:
-        """What the mail of one row of a batch is made of, a few kilobytes."""
-        names = [name for name in row_columns(self._compiled) if name in batch.schema.names]
-        one = batch.select(names).slice(row, 1)
+    def items(self, one: pa.RecordBatch) -> pa.Table:
+        """What the mail of a batch of one row shows of the catalogue."""
         self._noting.seen.clear()
         for made in batch_rows(one, row_columns(self._compiled), self._noting):
             self._program.mail(made)
         positions = sorted(self._position[item] for item in self._noting.seen)
-        items = self._context.items.take(pa.array(positions, pa.int64()))
+        return self._context.items.take(pa.array(positions, pa.int64()))
+
+    def capture(self, batch: pa.RecordBatch, row: int) -> bytes:
+        """What the mail of one row of a batch is made of, a few kilobytes."""
+        names = [name for name in row_columns(self._compiled) if name in batch.schema.names]
+        one = batch.select(names).slice(row, 1)
+        items = self.items(one)
         kept = {
             "campaign": self._context.campaign,
             "occasion": self._context.occasion,

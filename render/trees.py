@@ -20,7 +20,7 @@ def difference(expected: str, found: str) -> str | None:
     found document may hold more rules for MJML's own classes (``.mj-column-per-50``): it carries those of
     all blocks of a slot, shown or not.
     """
-    for line, (left, right) in enumerate(_pairs(_flat(expected), _flat(found)), 1):
+    for line, (left, right) in enumerate(_pairs(outline(expected), outline(found)), 1):
         if left != right:
             return f"line {line}: expected {left!r}, found {right!r}"
     missing = _rules(expected) - _rules(found)
@@ -38,7 +38,8 @@ def _pairs(left: list[str], right: list[str]) -> Iterator[tuple[str, str]]:
         )
 
 
-def _flat(html: str) -> list[str]:
+def outline(html: str) -> list[str]:
+    """A document as lines: each tag with its attributes, each text."""
     root = etree.fromstring(html, etree.HTMLParser(remove_blank_text=False))
     lines: list[str] = []
     if root is not None:

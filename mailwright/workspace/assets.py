@@ -74,7 +74,7 @@ def link_pictures(items: pa.Table, assets: Assets) -> tuple[pa.Table, list[str]]
     problems: list[str] = []
     links: dict[str, str | None] = {}
     for path in pc.unique(items["image"]).to_pylist():
-        if path is None or path.startswith("https://"):
+        if path is None or path.startswith(("https://", LOCAL_SCHEME)):
             links[path] = path
             continue
         try:

@@ -59,7 +59,7 @@ def test_a_change_is_shown_readably_and_in_junit(tmp_path: Path) -> None:
     after = compiled(tmp_path, mjml(text("Goodbye {{ first_name | fallback('you') }}")))
     results = run_cases(cases, maker(after))
     assert "-Hello Ada\n+Goodbye Ada" in results[0].diff
-    assert "mail.html: line" in results[0].diff
+    assert "-'Hello Ada\n+'Goodbye Ada" in results[0].diff
     suite = ElementTree.fromstring(as_junit(results))  # noqa: S314 our own text
     assert (suite.get("tests"), suite.get("failures")) == ("1", "1")
 
