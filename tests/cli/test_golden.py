@@ -15,7 +15,9 @@ SHOP = Path(__file__).resolve().parents[2] / "examples" / "shop"
 def shop(tmp_path):
     """The example shop without its data: its tests need none."""
     copy = tmp_path / "shop"
-    shutil.copytree(SHOP, copy, ignore=shutil.ignore_patterns("data", "out", "assets", ".mailwright", "maker"))
+    shutil.copytree(
+        SHOP, copy, ignore=shutil.ignore_patterns("data", "out", "assets", ".mailwright", "maker")
+    )
     return copy
 
 
