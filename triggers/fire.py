@@ -265,9 +265,9 @@ class Firing:
         assert made is not None
         capped = self._capped(batch.connection, run, batch.now) if made.message is not None else ""
         if made.message is None:
-            self._skip(run, profile, made.reason, batch.now, detail=made.detail)
+            self._skip(run, profile, op.campaign, made.reason, batch.now, detail=made.detail)
         elif capped:
-            self._skip(run, profile, str(SkipReason.CAPPED), batch.now, detail=capped)
+            self._skip(run, profile, op.campaign, str(SkipReason.CAPPED), batch.now, detail=capped)
         else:
             self._send(batch.connection, run, made.message, batch.now)
             self._next(run, profile, batch.now)
@@ -305,9 +305,11 @@ class Firing:
         run.mails += 1
         self._note(run, "sent", now, campaign=message.campaign, message_id=message.message_id)
 
-    def _skip(self, run: Run, profile: LiveProfile, reason: str, now: datetime, detail: str = "") -> None:
+    def _skip(
+        self, run: Run, profile: LiveProfile, campaign: str, reason: str, now: datetime, detail: str = ""
+    ) -> None:
         """No mail: a journey goes on with its next step, all else is over."""
-        self._note(run, "suppressed", now, reason=reason, detail=detail)
+        self._note(run, "suppressed", now, campaign=campaign, reason=reason, detail=detail)
         if len(self._triggers[run.trigger].ops) > 3:
             self._next(run, profile, now)
         else:
