@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 
 from mailwright.model.trace import Trace
+from preview.marked import marked_pieces
 
 _WORD = re.compile(r"\s+|[^\s]+")
 MOST_WORDS = 6_000
@@ -44,6 +45,12 @@ def differing_slots(left: Trace | None, right: Trace | None) -> set[str]:
     """The slots in which two mails show different blocks."""
     one = {slot.slot: slot.block for slot in left.slots} if left else {}
     other = {slot.slot: slot.block for slot in right.slots} if right else {}
+    return {slot for slot in {*one, *other} if one.get(slot) != other.get(slot)}
+
+
+def differing_blocks(left: bytes, right: bytes) -> set[str]:
+    """The slots whose HTML is not the same in two marked mails."""
+    one, other = ({slot: text for slot, _, text in marked_pieces(html)} for html in (left, right))
     return {slot for slot in {*one, *other} if one.get(slot) != other.get(slot)}
 
 

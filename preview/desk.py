@@ -20,8 +20,6 @@ from mailwright.engine import (
     SHIPPED,
     Plan,
     compile_mail,
-    join_columns,
-    recommend,
     render_context,
     run_fingerprint,
     select_recipients,
@@ -29,7 +27,7 @@ from mailwright.engine import (
 from mailwright.errors import MailwrightError
 from mailwright.progress import Stages
 from mailwright.workspace import Workspace, open_workspace
-from preview.ground import Ground, read_ground, request_for, reread_campaigns, reread_segments
+from preview.ground import Ground, read_ground, recommended, request_for, reread_campaigns, reread_segments
 from preview.settings import PreviewSettings
 from preview.sketch import (
     has_same_choices,
@@ -70,7 +68,7 @@ class View:
     """What pages have computed from this plan and need again."""
 
 
-COUNTED = ("census", "sheet")
+COUNTED = ("census", "frames", "sheet")
 """What pages keep in ``memo`` that depends on the chosen blocks alone, not on their words."""
 
 
@@ -195,6 +193,10 @@ class Desk:
                 return error
             return None
 
+    def looked_at(self) -> list[str]:
+        """The campaigns on the desk, the last looked at first."""
+        return list(reversed(self._held))
+
     def begin(self, campaign: str) -> tuple[Future[View], Work]:
         """Start to make a campaign's view in the background; the same work for all who ask meanwhile."""
         with self._queue:
@@ -214,7 +216,7 @@ class Desk:
             if Kind.LIBRARY in kinds:
                 for held in self._held.values():
                     held.library_changed = True
-            return list(reversed(self._held))
+            return self.looked_at()
 
     def _reread(self, stages: Stages) -> Ground:
         ground = self._ground
@@ -249,12 +251,10 @@ def _whole_plan(ground: Ground, campaign: str, settings: PreviewSettings, stages
     """The stages of ``engine.plan`` that depend on the campaign."""
     request = request_for(ground, campaign, settings)
     audience = ground.source.audience
-    with stages("recommend") as progress:
-        found = recommend(request, audience, ground.segmentation, ground.model, progress)
+    found, everyone = recommended(ground, request, stages)
     with stages("compile"):
         compiled = compile_mail(request, ground.source.assets)
     with stages("choose"):
-        everyone = join_columns(audience, ground.segmentation, found)
         admission = select_recipients(request, everyone, audience)
         choices = choose_blocks(
             compiled,

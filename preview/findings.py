@@ -7,9 +7,17 @@ from typing import Any
 
 from preview.desk import View
 from preview.mail import make_mail
-from preview.sheet import contact_sheet
+from preview.sheet import Frame, contact_sheet
 from preview.views.context import address, census_of
 from render.checks import Finding, lint
+
+
+def proofs_of(view: View) -> tuple[Frame, ...]:
+    """The contact sheet, made once for each plan."""
+    if "frames" not in view.memo:
+        view.memo["frames"] = contact_sheet(view.plan, census_of(view))
+    found: tuple[Frame, ...] = view.memo["frames"]
+    return found
 
 
 def findings_of(view: View) -> tuple[Finding, ...]:
@@ -17,7 +25,7 @@ def findings_of(view: View) -> tuple[Finding, ...]:
     if "findings" not in view.memo:
         mails = [
             made.made
-            for frame in contact_sheet(view.plan, census_of(view))
+            for frame in proofs_of(view)
             if (made := make_mail(view.plan, frame.profile_id)).is_rendered
         ]
         view.memo["findings"] = lint(view.plan.compiled, mails=mails)

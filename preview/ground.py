@@ -8,12 +8,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+
 from mailwright.catalog import segment_catalog
-from mailwright.engine import Request, Source, read_workspace, segment_audience, trained_model
+from mailwright.engine import (
+    Request,
+    Source,
+    join_columns,
+    read_workspace,
+    recommend,
+    segment_audience,
+    trained_model,
+)
 from mailwright.progress import Stages
 from mailwright.workspace import Workspace, open_workspace
 from preview.settings import PreviewSettings
-from recommend import Model
+from recommend import Model, Recommendations
 from rules import EventView, Rule, event_views
 from segments import Segmentation, compile_segments
 
@@ -30,6 +40,11 @@ class Ground:
     model: Model
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What pages have computed from it and need again."""
+    joined: dict[tuple[int, str], tuple[Recommendations, pa.Table]] = field(
+        default_factory=dict, compare=False, repr=False
+    )
+    """By number of items and strategy: what is recommended, and everybody with it. Campaigns that ask for
+    the same share it, for on a large audience it takes longer than all the rest."""
 
     @cached_property
     def segment_rules(self) -> dict[str, Rule]:
@@ -66,7 +81,19 @@ def reread_segments(ground: Ground) -> Ground:
     """The same audience in segments that changed."""
     workspace = open_workspace(ground.workspace.root)
     segmentation = segment_audience(workspace, ground.source.audience, now=ground.now)
-    return replace(ground, workspace=workspace, segmentation=segmentation, memo={})
+    return replace(ground, workspace=workspace, segmentation=segmentation, memo={}, joined={})
+
+
+def recommended(ground: Ground, request: Request, stages: Stages) -> tuple[Recommendations, pa.Table]:
+    """The recommendations of a campaign, and one row a profile with all that is known of it."""
+    asked = request.spec.recommendations
+    key = (asked.n, asked.strategy)
+    if key not in ground.joined:
+        audience, segmentation = ground.source.audience, ground.segmentation
+        with stages("recommend") as progress:
+            found = recommend(request, audience, segmentation, ground.model, progress)
+            ground.joined[key] = found, join_columns(audience, segmentation, found)
+    return ground.joined[key]
 
 
 def request_for(ground: Ground, campaign: str, settings: PreviewSettings) -> Request:

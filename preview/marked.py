@@ -43,9 +43,17 @@ def marked_html(plan: Plan, one: pa.Table) -> bytes:
     return programs[key].mail(row).html
 
 
+def marked_pieces(html: bytes) -> list[tuple[str, str, bytes]]:
+    """Slot, block and HTML of each block in a marked mail, in its order."""
+    return [
+        (slot.decode(), block.decode(), text)
+        for slot, block, text in re.findall(rb"<!--block:([^|]*)\|(.*?)-->(.*?)<!--/block-->", html, re.S)
+    ]
+
+
 def marked_blocks(html: bytes) -> list[str]:
     """The names of the blocks in a marked mail."""
-    return [block.decode() for block in re.findall(rb"<!--block:[^|]*\|(.*?)-->", html)]
+    return [block for _, block, _ in marked_pieces(html)]
 
 
 def _word(name: str) -> bytes:

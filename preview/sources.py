@@ -12,7 +12,8 @@ from mailwright.engine import SHIPPED
 from mailwright.errors import UsageError, did_you_mean
 
 SHOWN = ("*.mjml", "*.yaml", "*.yml", "sample.*.json")
-FOLDERS = ("blocks", "templates", "strings", "campaigns", "triggers")
+FOLDERS = ("blocks", "templates", "strings", "campaigns", "triggers", "drafts")
+"""``drafts`` holds versions that are only compared; the shipped library has the first two."""
 LARGEST = 1_000_000
 """Bytes; the render refuses larger files too."""
 

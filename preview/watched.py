@@ -34,7 +34,7 @@ def kind_of(path: Path, root: Path, shipped: Path) -> Kind | None:
         if not path.is_relative_to(base):
             continue
         top = path.relative_to(base).parts[:1]
-        if top in (("blocks",), ("templates",), ("strings",)):
+        if top in (("blocks",), ("templates",), ("strings",), ("drafts",)):
             return Kind.LIBRARY if path.suffix in LIBRARY_FILES else None
         if base is root:
             return _kind_in_workspace(top[0] if top else "")

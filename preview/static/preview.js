@@ -85,7 +85,7 @@
     const blocks = blocksOf(page);
     const at = (y) => blocks.map((block) => ({ ...block, area: box(block.range) })).find(({ area }) => area && y >= area.top && y <= area.bottom);
     const show = (block) => {
-      marks.replaceChildren();
+      for (const mark of $$(".mark:not(.differs)", marks)) mark.remove();
       for (const step of $$(".trace > li[data-slot]")) step.classList.toggle("lit", !!block && step.dataset.slot === block.slot);
       if (!block) return;
       const mark = document.createElement("div");
@@ -117,14 +117,32 @@
     }
   };
 
+  /* Side by side: a frame around each block that is not the same on both sides. */
+  const outline = (frame) => {
+    const marks = frame.parentElement.querySelector(".marks");
+    if (!marks || frame.dataset.differs === undefined) return;
+    for (const mark of $$(".differs", marks)) mark.remove();
+    const slots = frame.dataset.differs.split(" ");
+    for (const block of blocksOf(frame.contentDocument)) {
+      const area = slots.includes(block.slot) && box(block.range);
+      if (!area) continue;
+      const mark = document.createElement("div");
+      mark.className = "mark differs";
+      mark.style.top = `${area.top}px`;
+      mark.style.height = `${area.bottom - area.top}px`;
+      marks.append(mark);
+    }
+  };
+
   const dress = (frame) => {
     if (frame.dataset.dressed !== undefined) return;
     frame.dataset.dressed = "";
     const ready = () => {
       fit(frame);
       hover(frame);
+      outline(frame);
       for (const picture of $$("img", frame.contentDocument || document.createElement("div"))) {
-        if (!picture.complete) picture.addEventListener("load", () => fit(frame), { once: true });
+        if (!picture.complete) picture.addEventListener("load", () => { fit(frame); outline(frame); }, { once: true });
       }
       document.dispatchEvent(new CustomEvent("mail:shown", { detail: performance.now() }));
     };
@@ -214,5 +232,5 @@
   document.addEventListener("change", (event) => {
     if (event.target.matches("[data-submit]")) event.target.form.requestSubmit();
   });
-  addEventListener("resize", () => $$("iframe[data-mail]").forEach(fit));
+  addEventListener("resize", () => $$("iframe[data-mail]").forEach((frame) => { fit(frame); outline(frame); }));
 })();

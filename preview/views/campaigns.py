@@ -13,12 +13,11 @@ from mailwright.explain import row_of
 from preview.census import Census, Share, shares
 from preview.desk import View, Work
 from preview.entry import Entry
-from preview.findings import shown_findings
+from preview.findings import proofs_of, shown_findings
 from preview.fullpass import Pass
 from preview.ground import clock_of
 from preview.mail import make_mail
 from preview.person import name_of, shown_values
-from preview.sheet import contact_sheet
 from preview.views.context import campaign_of, census_of, desk_of, paper_of, passes_of, view_or_work
 
 
@@ -158,7 +157,7 @@ def proofs(request: Request, view: View) -> list[dict[str, Any]]:
                 "count": frame.count,
                 "blocks": frame.blocks,
             }
-            for frame in contact_sheet(view.plan, census_of(view))
+            for frame in proofs_of(view)
         ]
     found: list[dict[str, Any]] = view.memo["sheet"]
     return found

@@ -22,7 +22,7 @@ from preview.finder import find, searched, some, step
 from preview.goldens import save_case
 from preview.guard import mail_policy
 from preview.mail import Mail, chosen_row, make_mail, masked_row
-from preview.marked import marked_blocks, marked_html
+from preview.marked import marked_blocks, marked_html, marked_pieces
 from preview.mime import mime_bytes, mime_headers
 from preview.person import name_of, schema_of, shown_values
 from preview.views.context import (
@@ -245,6 +245,7 @@ def why_values(view: View, made: Mail) -> dict[str, Any]:
         "note": values.get("recommendation_note") or "",
         "facts": [(name, values[name]) for name in schema if name in values],
         "sources": block_files(made),
+        "weights": {slot: len(text) for slot, _, text in marked_pieces(marked_html(made.plan, made.row))},
     }
 
 

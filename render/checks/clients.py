@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,32 @@ def check(subject: Subject) -> Iterator[Finding]:
                     f"{feature['title']} does not work in {', '.join(lacking)}",
                     f"let the mail look right without it (caniemail.com/features/{slug}/)",
                 )
+
+
+@dataclass(frozen=True)
+class Support:
+    """One feature; each family of clients takes it: ``y`` yes, ``a`` in part, ``n`` no, ``u`` unknown."""
+
+    slug: str
+    title: str
+    by: Mapping[str, str]
+
+
+SHOWN = {"apple-mail": "Apple Mail", "gmail": "Gmail", "outlook": "Outlook", "yahoo": "Yahoo"}
+SHOWN |= {"samsung-email": "Samsung", "thunderbird": "Thunderbird"}
+"""Families of clients in a table of support, the most used first."""
+
+
+def supported(html: str) -> list[Support]:
+    """The features that a piece of a finished mail uses, those that fewest clients take first."""
+    found = {}
+    for _, slug in _used(html):
+        feature = _features().get(slug)
+        if feature is not None:
+            by = {family: feature["support"].get(family, "u") for family in SHOWN}
+            found[slug] = Support(slug, feature["title"], by)
+    order = {"n": 0, "a": 1, "u": 2, "y": 2}
+    return sorted(found.values(), key=lambda one: (sum(order[at] for at in one.by.values()), one.title))
 
 
 def _used(text: str) -> Iterator[tuple[int, str]]:

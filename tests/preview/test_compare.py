@@ -75,6 +75,47 @@ def test_a_mail_beside_itself_at_a_revision(versioned):
     assert "Newer words" not in then.text
 
 
+def test_a_mail_beside_itself_with_a_file_in_the_place_of_another(versioned):
+    desk = versioned.app.state.desk
+    recipients = desk.view("newsletter").plan.recipients.to_pylist()
+    somebody = next(row["profile_id"] for row in recipients if row["slot:hero"] == "hero/cabin")
+    draft = desk.root / "drafts" / "cabin.mjml"
+    draft.parent.mkdir(exist_ok=True)
+    block = desk.root / "blocks" / "hero" / "cabin.mjml"
+    draft.write_text(block.read_text().replace("{{ t('cabin_eyebrow') }}", "Drafted words"))
+    asked = {"a": somebody, "file": "drafts/cabin.mjml", "of": "blocks/hero/cabin.mjml"}
+    page = versioned.get("/c/newsletter/compare", params=asked).text
+    assert re.search(r"<ins>[^<]*Drafted words", page)
+    assert 'data-differs="hero"' in page
+    frame = versioned.get("/c/newsletter/compare/frame", params={**asked, "id": somebody}).text
+    assert "Drafted words" in frame
+    assert "Drafted words" not in versioned.get("/c/newsletter/frame", params={"id": somebody}).text
+
+
+@pytest.mark.parametrize(
+    ("file", "of"),
+    [
+        ("../../etc/passwd", ""),
+        ("drafts/none.mjml", ""),
+        ("blocks/hero/cabin.mjml", "mailwright.yaml"),
+        ("blocks/hero/cabin.mjml", "../x.mjml"),
+    ],
+)
+def test_only_files_of_the_workspace_are_versions(versioned, file, of):
+    answer = versioned.get("/c/newsletter/compare", params={"file": file, "of": of})
+    assert answer.status_code == 404
+
+
+def test_two_segments_side_by_side_mark_what_differs(client):
+    asked = {"kind": "segments", "sa": "gold_club", "sb": "snow_people"}
+    page = client.get("/c/newsletter/compare", params=asked).text
+    assert "in gold_club" in page
+    assert "in snow_people" in page
+    assert 'data-differs="' in page
+    other = client.get("/c/newsletter/compare", params={**asked, "turn": "2"}).text
+    assert re.findall("FF-[0-9]+", other) != re.findall("FF-[0-9]+", page)
+
+
 @pytest.mark.parametrize("revision", ["--upload-pack=x", "no-such", "HEAD; true", "-h", "../x"])
 def test_only_a_commit_is_a_revision(versioned, revision):
     answer = versioned.get("/c/newsletter/compare", params={"rev": revision})

@@ -140,3 +140,17 @@ def test_the_sketch_of_a_save_is_the_mail_of_the_whole_campaign(desk):
         sent = marked_html(whole.plan, chosen_row(whole.plan, profile_id)[0])
         # The style sheet in the head also holds rules of blocks that this mail does not show.
         assert sketched.partition(b"<body")[2] == sent.partition(b"<body")[2]
+
+
+def test_campaigns_that_ask_for_the_same_share_what_is_recommended(desk):
+    plan = desk.view("newsletter").plan
+    other = desk.root / "campaigns" / "again.yaml"
+    other.write_text((desk.root / "campaigns" / "newsletter.yaml").read_text())
+    desk.changed([Kind.CAMPAIGN])
+    again = desk.view("again").plan
+    assert again.recommendations is plan.recommendations
+    assert again.everyone is plan.everyone
+    segments = desk.root / "segments.yaml"
+    segments.write_text(segments.read_text() + "\n# saved\n")
+    desk.changed([Kind.SEGMENTS])
+    assert desk.view("again").plan.recommendations is not plan.recommendations

@@ -1,0 +1,65 @@
+"""The sends page: a send under way is followed without loading the page again."""
+
+import asyncio
+import threading
+
+import pytest
+
+from mailwright.sending import workspace_outbox
+from preview.mail import make_mail
+from send import deliver
+from send.adapters.memory import Memory
+from tests.preview.test_browser import until
+
+
+class Gated(Memory):
+    """Takes a few mails, then waits until the gate is open."""
+
+    def __init__(self, few):
+        super().__init__(None)
+        self.few, self.gate = few, threading.Event()
+
+    async def send(self, call):
+        if len(self.sent) >= self.few:
+            await asyncio.to_thread(self.gate.wait, 60)
+        return await super().send(call)
+
+
+@pytest.fixture
+def messages(client):
+    view = client.app.state.desk.view("newsletter")
+    people = view.plan.recipients["profile_id"].to_pylist()[:12]
+    return [make_mail(view.plan, profile_id).message() for profile_id in people]
+
+
+def test_a_send_under_way_is_followed_to_its_end(window, client, messages):
+    workspace = client.app.state.desk.workspace()
+    adapter = Gated(few=4)
+
+    def send():
+        outbox = workspace_outbox(workspace)
+        try:
+            deliver(messages, adapter=adapter, outbox=outbox)
+        finally:
+            outbox.close()
+
+    sending = threading.Thread(target=send)
+    sending.start()
+    try:
+        until(lambda: len(adapter.sent) >= 4)
+        opened = window()
+        page = opened.open("/sends")
+        assert "under way" in page.locator(".sendlist").inner_text()
+        page.evaluate("document.body.dataset.same = 'page'")
+        adapter.gate.set()
+        until(lambda: "accepted 12" in page.locator(".sendlist").inner_text())
+        assert page.evaluate("document.body.dataset.same") == "page"
+        until(lambda: "under way" not in page.locator(".sendlist").inner_text())
+    finally:
+        adapter.gate.set()
+        sending.join(30)
+    page.click(".sendlist a")
+    page.wait_for_selector("table")
+    assert page.locator("tbody tr").count() == 12
+    assert messages[0].to.email in page.locator("tbody").inner_text()
+    assert opened.barriers() == []
