@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from audience import FEATURES
+from mailwright.learned import labelled
 from mailwright.model.schema import (
     INTERACTION_ATTRIBUTES,
     PROFILE_ATTRIBUTES,
@@ -29,10 +30,14 @@ RECOMMENDATIONS = Attribute(
 )
 
 
-def segment_catalog(workspace: Workspace) -> RuleCatalog:
-    """What segment rules and audience filters know: attributes, features, other segments, events."""
+def segment_catalog(workspace: Workspace, learned: Schema | None = None) -> RuleCatalog:
+    """What segment rules and audience filters know: attributes, features, other segments, events.
+
+    ``learned`` stands in for the clusters and scores in place, whose labels are the only ones to be named.
+    """
+    known = labelled(workspace) if learned is None else learned
     return RuleCatalog(
-        attributes=profile_schema(workspace.spec),
+        attributes=profile_schema(workspace.spec) | known,
         segments=frozenset(workspace.segments),
         events=event_schemas(workspace.spec),
     )
@@ -46,8 +51,8 @@ def block_catalog(workspace: Workspace) -> RuleCatalog:
 
 
 def profile_schema(spec: WorkspaceSpec) -> Schema:
-    """Every attribute of a profile: common, declared, computed."""
-    return {**PROFILE_ATTRIBUTES, **spec.profile, **FEATURES}
+    """Every attribute of a profile: common, declared, computed, learned."""
+    return {**PROFILE_ATTRIBUTES, **spec.profile, **FEATURES, **spec.learned}
 
 
 def event_schemas(spec: WorkspaceSpec) -> dict[str, Schema]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -24,6 +24,7 @@ from audience import Audience, read_audience
 from mailwright.catalog import block_catalog, segment_catalog
 from mailwright.errors import ConfigError, ModelError, did_you_mean
 from mailwright.events import EventsOfProfiles
+from mailwright.learned import learned_of, with_learned
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.identity import fingerprint
 from mailwright.model.links import LinkSigner
@@ -48,6 +49,7 @@ from render import (
 )
 from rules import Rule, compile_rule, evaluate_rules
 from segments import Segmentation, assign_segments, compile_segments
+from segments.learned import Learned
 
 SHIPPED = Path(__file__).resolve().parent.parent
 """Where the shipped ``blocks/`` and ``templates/`` stand."""
@@ -101,6 +103,8 @@ class Source:
     audience: Audience
     assets: Assets
     notes: tuple[str, ...] = ()
+    learned: Learned = field(default_factory=Learned)
+    """The clusters and scores whose columns stand in the audience's profiles."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +180,7 @@ def plan(request: Request, stages: Stages) -> Plan:
 def read_workspace(
     workspace: Workspace, *, now: datetime, strict: bool = False, keep: bool = False
 ) -> Source:
-    """Profiles, items and interactions, checked; pictures published and linked.
+    """Profiles, items and interactions, checked; what was learned of profiles beside them; pictures linked.
 
     With ``keep`` they are kept as the last good data when nothing refuses them.
     """
@@ -191,7 +195,9 @@ def read_workspace(
     )
     assets = Assets(workspace.root, workspace.state / "assets", workspace.spec.assets_base_url)
     items, problems = link_pictures(audience.items, assets)
-    return Source(replace(audience, items=items), assets, tuple(problems))
+    learned = learned_of(workspace)
+    audience, noticed = with_learned(replace(audience, items=items), learned, now=now)
+    return Source(audience, assets, (*problems, *learned.notes, *noticed), learned)
 
 
 def refuse_missing_files(workspace: Workspace) -> None:

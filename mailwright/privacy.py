@@ -12,6 +12,7 @@ from mailwright.archive import Archive
 from mailwright.engine import LAST_GOOD
 from mailwright.errors import DataError
 from mailwright.sending import archive_of, workspace_outbox
+from mailwright.traces import erase_traces, learned_of_person, memberships_of, traces_left
 from mailwright.workspace import Workspace
 from send import Outbox
 from send.outbox.person import erase_person, held_of
@@ -32,6 +33,10 @@ class Forgotten:
     mails: int
     suppressed: int
     """Addresses kept on the suppression list as keyed hashes, so that a re-import cannot mail them."""
+    memberships: int
+    """Rows of earlier runs: who was in which segment."""
+    fit_again: tuple[str, ...]
+    """Clusters in which single people stood, and which went with them: ``mailwright fit`` makes new ones."""
     elsewhere: tuple[str, ...]
 
 
@@ -42,7 +47,12 @@ def access(workspace: Workspace, profile_id: str, *, now: datetime) -> dict[str,
     for rehearsal in REHEARSALS:
         with_these = archive_of(workspace, rehearsal=rehearsal)
         mails += [_mail(row) for one in held["profile_ids"] for row in with_these.of_profile(one)]
-    return held | {"sending": _sending(workspace, held["profile_ids"]), "mails": mails}
+    return held | {
+        "learned": learned_of_person(workspace, held["profile_ids"][0], now=now),
+        "memberships": memberships_of(workspace, held["profile_ids"]),
+        "sending": _sending(workspace, held["profile_ids"]),
+        "mails": mails,
+    }
 
 
 def forget(workspace: Workspace, profile_id: str) -> Forgotten:
@@ -71,11 +81,19 @@ def forget(workspace: Workspace, profile_id: str) -> Forgotten:
                 events.erase(connection, one)
         messages += erase_person(outbox.db, ids)
         outbox.close()
+    memberships, fit_again = erase_traces(workspace, ids)
     for folder in DERIVED:
         shutil.rmtree(workspace.state / folder, ignore_errors=True)
     _prove(workspace, ids)
     return Forgotten(
-        erased.profile_ids, dict(erased.rows), messages, mails, len(erased.addresses), erased.elsewhere
+        profile_ids=erased.profile_ids,
+        rows=dict(erased.rows),
+        messages=messages,
+        mails=mails,
+        suppressed=len(erased.addresses),
+        memberships=memberships,
+        fit_again=fit_again,
+        elsewhere=erased.elsewhere,
     )
 
 
@@ -84,6 +102,7 @@ def _prove(workspace: Workspace, ids: list[str]) -> None:
     kept: list[Archive] = [archive_of(workspace, rehearsal=rehearsal) for rehearsal in REHEARSALS]
     if any(archive.of_profile(one) for archive in kept for one in ids):
         left.append("mails")
+    left += traces_left(workspace, ids)
     if left:
         raise DataError(f"something of the profile is left: {', '.join(left)}", fix="run it again")
 

@@ -189,10 +189,15 @@ def _profile(plan: Plan, ground: Ground, row: int, mine: pa.Table, changes: Chan
     audience = ground.source.audience
     one = audience.profiles.slice(row, 1)
     schema = profile_schema(ground.workspace.spec)
-    one = _set(one, {n: t for n, t in changes.attributes.items() if n not in FEATURES}, schema)
-    if changes.events or changes.forget or changes.now or "timezone" in changes.attributes:
+    learned = ground.source.learned
+    told = changes.attributes
+    one = _set(one, {n: t for n, t in told.items() if n not in FEATURES and n not in learned.names}, schema)
+    if changes.events or changes.forget or changes.now or "timezone" in told:
         one = add_features(one, mine, audience.items, now=plan.request.now, cuts=audience.cuts)
-    return _set(one, {n: t for n, t in changes.attributes.items() if n in FEATURES}, schema)
+    one = _set(one, {n: t for n, t in told.items() if n in FEATURES}, schema)
+    if changes:
+        one, _ = learned.beside(one, now=plan.request.now)
+    return _set(one, {n: t for n, t in told.items() if n in learned.names}, schema)
 
 
 def _set(one: pa.Table, texts: Mapping[str, str], schema: Schema) -> pa.Table:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -16,13 +18,15 @@ from threadpoolctl import threadpool_limits
 
 from mailwright.errors import DataError, ModelError
 from mailwright.model.identity import fingerprint
+from mailwright.model.learned import ClusterMethod as Method
 from segments.matrix import Floats, Scaling, fit_scaling, numeric_matrix
 from segments.methods import SAMPLE, Choice, Partition, choose_k, partition, stability
 from segments.personas import Persona, Significance, compare_features, describe
 
 Labels = npt.NDArray[np.int32]
-Method = Literal["kmeans", "hierarchical", "dbscan"]
 LEAST_ROWS = 50
+LEAST_TOGETHER = 10
+"""Members of a cluster below which its centre tells of single people."""
 _ARRAYS = ("fill", "logged", "mean", "scale", "axes")
 
 
@@ -45,6 +49,7 @@ class ClusterModel:
     stability: float
     """Mean adjusted Rand index between these clusters and those of resamples: 1 the same, 0 chance."""
     version: str
+    fitted_at: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,9 +66,19 @@ class ClusterModel:
     def column(self, frame: pa.Table) -> pa.Array:
         """The label of each row's cluster; NULL: in none."""
         numbers = self.assign(frame)
-        return pa.array([self.names[number] if number >= 0 else None for number in numbers], pa.string())
+        return pa.array(self.names, pa.string()).take(pa.array(numbers, mask=numbers < 0))
+
+    @property
+    def holds_people(self) -> bool:
+        """Whether single profiles stand in the model: DBSCAN's core points, or the centre of very few.
+
+        Such a model has to go when somebody is erased; one of averages over many may stay.
+        """
+        return self.method == "dbscan" or any(persona.size < LEAST_TOGETHER for persona in self.personas)
 
     def _nearest(self, projected: Floats) -> Labels:
+        if not len(projected):
+            return np.zeros(0, dtype=np.int32)
         distances, places = NearestNeighbors(n_neighbors=1).fit(self.points).kneighbors(projected)
         found = self.owners[places[:, 0]]
         return (
@@ -80,7 +95,9 @@ class ClusterModel:
             if (value := getattr(self.scaling, name)) is not None:
                 arrays[name] = value
         np.savez(folder / "clusters.npz", allow_pickle=False, **arrays)
-        kept = {name: getattr(self, name) for name in ("method", "reach", "stability", "version")}
+        kept = {
+            name: getattr(self, name) for name in ("method", "reach", "stability", "version", "fitted_at")
+        }
         kept |= {"features": self.scaling.features, "personas": [asdict(each) for each in self.personas]}
         kept |= {"significance": [asdict(each) for each in self.significance]}
         kept |= {"choice": None if self.choice is None else asdict(self.choice)}
@@ -106,8 +123,9 @@ def load_clusters(folder: Path) -> ClusterModel:
             choice=None if kept["choice"] is None else Choice(**kept["choice"]),
             stability=kept["stability"],
             version=kept["version"],
+            fitted_at=kept["fitted_at"],
         )
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, BadZipFile) as error:
         raise ModelError(f"no clusters can be read from {folder}: {error}", fix="fit them again") from error
 
 
@@ -120,6 +138,7 @@ def fit_clusters(
     components: int | None = None,
     categories: Sequence[str] = (),
     seed: int = 0,
+    now: datetime | None = None,
 ) -> ClusterModel:
     """Clusters of ``frame`` by its numeric ``features``.
 
@@ -129,7 +148,8 @@ def fit_clusters(
     found.
     """
     with threadpool_limits(1):  # threads would only wait for each other, and sum in another order on each run
-        return _fit(frame, features, method, k, components, categories, seed)
+        model = _fit(frame, features, method, k, components, categories, seed)
+    return model if now is None else replace(model, fitted_at=now.isoformat())
 
 
 def _fit(
@@ -199,5 +219,6 @@ def summary(model: ClusterModel) -> dict[str, Any]:
         "method": model.method,
         "k": len(model.personas),
         "stability": round(model.stability, 3),
+        "fitted_at": model.fitted_at,
         "sizes": {persona.label: persona.size for persona in model.personas},
     }

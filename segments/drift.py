@@ -52,13 +52,13 @@ class Drift:
 
 
 def measure_drift(before: pa.Table, after: pa.Table) -> Drift:
-    """The drift from ``before`` to ``after``: tables of ``profile_id``, ``segment:<name>`` and numeric
-    columns.
+    """The drift from ``before`` to ``after``: tables of ``profile_id``, booleans (``segment:<name>``, or
+    other groups) and numeric columns.
 
     Segments and columns that only one of them has are left out. Deterministic in the rows' order.
     """
     common = [name for name in after.column_names if name in before.column_names and name != "profile_id"]
-    segments = [name for name in common if name.startswith(COLUMN)]
+    segments = [name for name in common if _is_membership(after, name) and _is_membership(before, name)]
     numeric = [name for name in common if _is_numeric(after, name) and _is_numeric(before, name)]
     places = pc.index_in(after["profile_id"], value_set=before["profile_id"].combine_chunks())
     known = pc.is_valid(places)
@@ -106,6 +106,10 @@ def _share_psi(before: pa.ChunkedArray, after: pa.ChunkedArray) -> float:
 def _churn(before: pa.ChunkedArray, after: pa.ChunkedArray) -> Churn:
     old, new = (pc.fill_null(column, False).to_numpy().astype(np.bool_) for column in (before, after))
     return Churn(int(old.sum()), int(new.sum()), int((new & ~old).sum()), int((old & ~new).sum()))
+
+
+def _is_membership(table: pa.Table, name: str) -> bool:
+    return bool(pa.types.is_boolean(table.schema.field(name).type))
 
 
 def _is_numeric(table: pa.Table, name: str) -> bool:

@@ -19,6 +19,8 @@ SAMPLE = 10_000
 SILHOUETTE_SAMPLE = 2_000
 CANDIDATES = tuple(range(2, 11))
 RESAMPLES = 8
+STABLE = 0.6
+"""Adjusted Rand index over resamples below which clusters should not be built upon."""
 NEIGHBOURS = 10
 """DBSCAN's min_samples; its eps is the elbow of the distances to so many neighbours (Ester et al. 1996)."""
 

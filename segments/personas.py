@@ -123,7 +123,11 @@ def _unused(label: str, taken: Sequence[str]) -> str:
 
 def _trait(feature: str, median: float, whole: float) -> str:
     plain = feature.replace("_", " ")
-    return f"{plain}: typically {median:,.4g} ({whole:,.4g} over all profiles)"
+    return f"{plain}: typically {_short(median)} ({_short(whole)} over all profiles)"
+
+
+def _short(value: float) -> str:
+    return f"{value:,.4g}" if abs(value) >= 1 else f"{value:.2g}"
 
 
 def _usual(column: pa.ChunkedArray, inside: npt.NDArray[np.bool_]) -> tuple[str, float]:

@@ -18,6 +18,7 @@ from segments.matrix import fit_scaling, numeric_matrix
 
 MAP_POINTS = 3_000
 """Profiles on a cluster map; more are only ink."""
+DRIFT_BARS = 16
 
 
 def draw_sizes(sizes: Mapping[str, int]) -> bytes:
@@ -90,14 +91,18 @@ def draw_clusters(model: ClusterModel, frame: pa.Table, *, seed: int = 0) -> byt
 
 
 def draw_drift(drift: Drift) -> bytes:
-    """The population stability index of every segment's share and watched column, with the two limits."""
-    values = {f"segment {name}": psi for name, psi in drift.share_psi.items()} | dict(drift.psi)
-    figure, axes = _canvas(height=1.2 + 0.35 * max(len(values), 1))
-    names = sorted(values, key=lambda name: (values[name], name))
+    """The population stability index of segments' shares and of watched columns, with the two limits.
+
+    Only the ``DRIFT_BARS`` that moved most.
+    """
+    values = {f"share of {name}": psi for name, psi in drift.share_psi.items()} | dict(drift.psi)
+    names = sorted(values, key=lambda name: (values[name], name))[-DRIFT_BARS:]
+    figure, axes = _canvas(width=8, height=1.2 + 0.3 * max(len(names), 1))
     colours = [
         "#b3261e" if values[n] > ALERT else "#c2571a" if values[n] > WATCH else "#3b6ea5" for n in names
     ]
-    axes.barh([_plain(name) for name in names], [values[name] for name in names], color=colours)
+    bars = axes.barh([_plain(name) for name in names], [values[name] for name in names], color=colours)
+    axes.bar_label(bars, labels=[f"{values[name]:.3f}" for name in names], padding=3, fontsize=8)
     for limit in (WATCH, ALERT):
         axes.axvline(limit, color="black", linestyle=":", linewidth=1)
     axes.set_xlabel("population stability index (dotted: watch, alert)")

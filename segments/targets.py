@@ -12,7 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience import add_features
-from mailwright.model.schema import PURCHASED, Attribute
+from mailwright.model.learned import MEANINGS, Question
+from mailwright.model.schema import PURCHASED
 from segments.matrix import Floats, numeric_matrix
 
 ACTIVE_DAYS = 180
@@ -23,32 +24,24 @@ ACTIVE_DAYS = 180
 class Target:
     """One question about the next ``days``. ``money``: how much is spent, else whether something happens."""
 
-    name: str
+    name: Question
     days: int
-    description: str
     money: bool = False
     buyers_only: bool = False
     negated: bool = False
 
     @property
-    def attribute(self) -> Attribute:
-        """The score as an attribute that rules can name."""
-        return Attribute(type="number", min=0, max=None if self.money else 1, description=self.description)
+    def description(self) -> str:
+        """What is asked, for people."""
+        return MEANINGS[self.name]
 
 
-TARGETS = {
+TARGETS: dict[str, Target] = {
     target.name: target
     for target in (
-        Target("purchase_30d", 30, "probability of an order within 30 days"),
-        Target(
-            "churn_90d",
-            90,
-            "probability that a buyer of the last 180 days orders nothing in 90",
-            False,
-            True,
-            True,
-        ),
-        Target("value_90d", 90, "money expected to be spent within 90 days", True),
+        Target("purchase_30d", 30),
+        Target("churn_90d", 90, buyers_only=True, negated=True),
+        Target("value_90d", 90, money=True),
     )
 }
 
@@ -75,14 +68,21 @@ class Cohort:
         return self.bought_recently if target.buyers_only else self.seen
 
 
+COUNTS, MOMENTS = frozenset(_COUNTS), frozenset(_MOMENTS)
+"""The features of ``audience.FEATURES`` that scores are made of, numbers and times."""
+
+
 def cohort_at(profiles: pa.Table, interactions: pa.Table, items: pa.Table, at: datetime) -> Cohort:
     """The profiles with what was known of them at ``at``: nothing later enters."""
     known = interactions.filter(pc.less_equal(interactions["at"], _instant(at)))
-    frame = add_features(profiles.select(_declared(profiles)), known, items, now=at)
-    counts = [name for name in _COUNTS if name in frame.column_names]
+    return cohort_of(add_features(profiles.select(_declared(profiles)), known, items, now=at), at)
+
+
+def cohort_of(frame: pa.Table, at: datetime) -> Cohort:
+    """Profiles whose features are those of ``at``."""
     ages = [np.array(_days_before(frame[name], at)) for name in _MOMENTS]
-    matrix = np.column_stack([numeric_matrix(frame, counts), *ages])
-    features = (*counts, *(f"days since {name.removesuffix('_at').replace('_', ' ')}" for name in _MOMENTS))
+    matrix = np.column_stack([numeric_matrix(frame, _COUNTS), *ages])
+    features = (*_COUNTS, *(f"days since {name.removesuffix('_at').replace('_', ' ')}" for name in _MOMENTS))
     last_bought, last_seen = ages[_MOMENTS.index("last_purchase_at")], ages[_MOMENTS.index("last_seen_at")]
     return Cohort(features, matrix, last_bought <= ACTIVE_DAYS, ~np.isnan(last_seen))
 

@@ -99,6 +99,7 @@ class MailMaker:
         people = pa.Table.from_pylist([profiles[name].attributes for name in ids], schema)
         people = people.select(world.attributes.column_names)
         people = add_features(people, interactions, audience.items, now=now, cuts=audience.cuts)
+        people, _ = world.source.learned.beside(people, now=now)
         people = people.select(audience.profiles.column_names)
         member = self._segments(people, rows, now)
         found = self._recommended(campaign, ids, people, member, interactions, now)

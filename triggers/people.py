@@ -87,6 +87,7 @@ class People:
                 self._events(before[name], stored.get(name, ())),
                 category=self.world.categories.get,
                 cuts=self.world.audience.cuts,
+                learned=self.world.source.learned,
                 version=0 if stands is None else stands.version,
             )
             if told and stands is not None:

@@ -10,6 +10,7 @@ from typing import Any
 from audience import FEATURES
 from audience.rfm import RfmCuts
 from rules import EventView, RuleContext
+from segments.learned import Learned
 from triggers.features import History, feature, moved_by
 
 MOST_EVENTS = 5_000
@@ -26,9 +27,11 @@ class LiveProfile(Mapping[str, Any]):
         *,
         category: Callable[[str], str | None],
         cuts: RfmCuts,
+        learned: Learned | None = None,
         version: int = 0,
     ) -> None:
         self.attributes = attributes
+        self._learned = learned or _NOTHING
         self.version = version
         self.told: dict[str, Any] = {}
         """Attributes that differ from what the files say: told by identify calls and journeys."""
@@ -55,7 +58,7 @@ class LiveProfile(Mapping[str, Any]):
             self.view.add(row)
             self._instants.pop(row["event"], None)
         moved = moved_by(row["event"]) if len(self.rows) > 1 else FEATURES.keys()
-        for name in moved & self._known.keys():
+        for name in self._known.keys() & moved | self._known.keys() & self._learned.names:
             del self._known[name]
 
     def tell(self, values: Mapping[str, Any]) -> None:
@@ -87,22 +90,27 @@ class LiveProfile(Mapping[str, Any]):
     # ── what rules read ──
 
     def __getitem__(self, name: str) -> Any:
-        if name not in FEATURES:
+        if name not in self._learned.computed:
             return self.attributes[name]
         if name not in self._known:
-            self._known[name] = feature(name, self._history())
+            history = self._history()
+            self._known[name] = (
+                feature(name, history)
+                if name in FEATURES
+                else self._learned.value(name, self, now=history.now)
+            )
         return self._known[name]
 
     def get(self, name: str, default: Any = None) -> Any:
         """As rules ask: an attribute that is not known is ``default``."""
-        return self[name] if name in FEATURES else self.attributes.get(name, default)
+        return self[name] if name in self._learned.computed else self.attributes.get(name, default)
 
     def __iter__(self) -> Iterator[str]:
-        yield from (name for name in self.attributes if name not in FEATURES)
-        yield from FEATURES
+        yield from (name for name in self.attributes if name not in self._learned.computed)
+        yield from self._learned.computed
 
     def __len__(self) -> int:
-        return len(self.attributes.keys() | FEATURES.keys())
+        return len(self.attributes.keys() | self._learned.computed)
 
     def _history(self) -> History:
         now = self._now
@@ -130,6 +138,8 @@ class LiveProfile(Mapping[str, Any]):
             found = self._instants[name] = [at.timestamp() for at in dict.fromkeys(map(_at, rows))]
         return found
 
+
+_NOTHING = Learned()
 
 _EVER = datetime.max.replace(tzinfo=UTC)
 

@@ -101,6 +101,7 @@ class Sweep:
         frame = add_features(
             audience.profiles, audience.interactions, audience.items, now=now, cuts=audience.cuts
         )
+        frame, _ = self._world.source.learned.beside(frame, now=now)
         if trigger.when.segments:
             anew = replace(audience, profiles=frame)
             frame = beside(frame, segment_audience(self._world.workspace, anew, now=now).columns)

@@ -72,8 +72,9 @@ class World:
 
     @cached_property
     def attributes(self) -> pa.Table:
-        """The profiles without what is computed of events."""
-        names = [name for name in self.audience.profiles.column_names if name not in FEATURES]
+        """The profiles without what is computed of events, and what is learned from that."""
+        computed = {*FEATURES, *self.source.learned.names}
+        names = [name for name in self.audience.profiles.column_names if name not in computed]
         return self.audience.profiles.select(names)
 
     @cached_property

@@ -67,6 +67,8 @@ class RetentionSpec(Spec):
     """The attribute that says since when a profile is known; it counts like an interaction."""
     messages_days: int | None = Field(default=None, ge=1, le=36_500)
     """Stored mails and their replay data."""
+    memberships_days: int | None = Field(default=None, ge=1, le=36_500)
+    """Who was in which segment at earlier runs."""
 
 
 class Expectation(Spec):

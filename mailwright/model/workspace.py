@@ -11,6 +11,7 @@ from mailwright.model.audience import Expectation, IdentitySpec, RetentionSpec
 from mailwright.model.campaign import Sender
 from mailwright.model.delivery import DeliverySpec
 from mailwright.model.experiment import HoldoutSpec
+from mailwright.model.learned import ClusterSpec, ScoreSpec
 from mailwright.model.schema import Schema
 from mailwright.model.spec import Spec
 
@@ -139,6 +140,10 @@ class WorkspaceSpec(Spec):
     """Where published pictures are found; without it a mail with a local picture cannot be sent."""
     secret_env: str = "MAILWRIGHT_SECRET"  # noqa: S105 the variable's name, not its value
     inliner: Literal["premailer", "css-inline"] = "premailer"
+    clusters: dict[str, ClusterSpec] = Field(default_factory=dict)
+    """Groups to be found among profiles, by the attribute's name; ``mailwright fit`` finds them."""
+    scores: dict[str, ScoreSpec] = Field(default_factory=dict)
+    """Predictions of what profiles will do, by the attribute's name; ``mailwright fit`` makes them."""
     recommend: RecommendSpec = RecommendSpec()
     esp: EspSpec = EspSpec()
     delivery: DeliverySpec = DeliverySpec()
@@ -149,3 +154,9 @@ class WorkspaceSpec(Spec):
     seed: int = 0
     clock: datetime | None = None
     """A fixed "now" for examples and tests; a real workspace leaves it out."""
+
+    @property
+    def learned(self) -> Schema:
+        """The attributes that are learned: the label of each group, each score."""
+        groups = {name: spec.attribute for name, spec in self.clusters.items()}
+        return groups | {name: spec.attribute for name, spec in self.scores.items()}

@@ -15,6 +15,7 @@ from mailwright.model.segment import SegmentSpec
 from mailwright.model.trigger import TriggerSpec
 from mailwright.model.workspace import WorkspaceSpec
 from mailwright.model.yamltext import Located, parse_yaml
+from mailwright.workspace.learned import check_learned
 
 T = TypeVar("T")
 
@@ -142,14 +143,14 @@ def _shown(root: Path, path: Path) -> str:
 
 def _check_schemas(workspace: Workspace) -> None:
     """Raise ConfigError for an attribute whose name is none, or means something else already."""
-    for section in ("profile", "item", "event"):
+    for section in ("profile", "item", "event", "clusters", "scores"):
         for name in getattr(workspace.spec, section):
             at = workspace.config.at_key(section, name)
             if not NAME.fullmatch(name):
                 raise ConfigError(
                     f"{name!r} is no name of an attribute", at=at, fix="letters, digits and _, no digit first"
                 )
-            if section == "profile" and (name in FEATURES or name in RESERVED):
+            if section not in ("item", "event") and (name in FEATURES or name in RESERVED):
                 what = (
                     "is computed from interactions"
                     if name in FEATURES
@@ -160,6 +161,7 @@ def _check_schemas(workspace: Workspace) -> None:
 
 def _check_names(workspace: Workspace) -> None:
     _check_schemas(workspace)
+    check_learned(workspace.config)
     for name, segment in workspace.segments.items():
         if segment.parent is not None and segment.parent not in workspace.segments:
             raise ConfigError(

@@ -1,8 +1,7 @@
-"""Segments: their sizes, how they overlap, and a campaign's mails in several of them side by side."""
+"""Segments: sizes, overlap, drift, groups, scores; and a campaign's mails in several of them side by side."""
 
 from __future__ import annotations
 
-import numpy as np
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -11,9 +10,13 @@ from mailwright.engine import Plan
 from mailwright.errors import MailwrightError
 from preview.entry import Entry
 from preview.finder import Among, rows_among
+from preview.insights import audit_of, picture, pictures
 from preview.mail import make_mail
 from preview.person import name_of
 from preview.views.context import campaign_of, census_of, desk_of, look_of, paper_of, view_of
+from segments.drift import ALERT, MAX_CHURN, WATCH
+from segments.methods import STABLE
+from segments.targets import TARGETS
 
 BESIDE = 4
 """Segments shown side by side when none is asked for."""
@@ -22,28 +25,35 @@ BESIDE = 4
 def segments(request: Request) -> Response:
     """Every segment of the workspace: its rule, its size, what it shares with the others."""
     ground = desk_of(request).ground()
-    segmentation = ground.segmentation
-    specs = ground.workspace.segments
-    total = ground.source.audience.profiles.num_rows
-    names = list(segmentation.sizes)
-    columns = [segmentation.columns[f"segment:{name}"].to_numpy().astype(np.int64) for name in names]
-    members = np.stack(columns) if columns else np.zeros((0, total), np.int64)
-    shared = members @ members.T
-    nowhere = int(total - members.any(axis=0).sum()) if len(names) else total
+    segmentation, found = ground.segmentation, audit_of(ground)
+    audit, learned = found.audit, ground.source.learned
     return paper_of(request).page(
         request,
         "segments.html",
         active="segments",
-        total=total,
-        nowhere=nowhere,
-        names=names,
-        specs=specs,
+        total=audit.profiles,
+        nowhere=audit.uncovered,
+        names=audit.names,
+        specs=ground.workspace.segments,
         sizes=segmentation.sizes,
-        notes=segmentation.notes,
+        notes=(*segmentation.notes, *learned.notes, *found.notes),
         fallen=segmentation.fallen_back,
-        shared=shared.tolist(),
+        shared=audit.overlap.tolist(),
+        audit=audit,
+        since=found.since,
+        limits=(WATCH, ALERT, MAX_CHURN),
+        learned=learned,
+        stable=STABLE,
+        targets=TARGETS,
+        pictures=pictures(ground),
         now=ground.now,
     )
+
+
+def drawn(request: Request) -> Response:
+    """A picture of the segments page."""
+    ground = desk_of(request).ground()
+    return Response(picture(ground, request.path_params["name"]), media_type="image/png")
 
 
 def beside(request: Request) -> Response:
@@ -93,5 +103,6 @@ def _column(request: Request, plan: Plan, name: str, count: int, profile_id: str
 ENTRY = Entry("segments", "/segments", "Segments", place=20)
 ROUTES = [
     Route("/segments", segments),
+    Route("/segments/picture/{name}", drawn),
     Route("/c/{campaign}/segments", beside),
 ]

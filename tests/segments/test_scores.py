@@ -3,14 +3,21 @@ past."""
 
 from __future__ import annotations
 
+import math
+import os
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+import skops.io
+from threadpoolctl import threadpool_limits
 
-from mailwright.errors import DataError, UsageError
+from mailwright.errors import DataError, ModelError, UsageError
 from segments import fit_scores, take_score
+from segments.learners import Fitted, fit_learner
+from segments.scoremodel import ScoreModel, load_score
 from segments.targets import TARGETS, cohort_at, outcomes
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -143,3 +150,40 @@ def test_a_score_from_outside_is_taken_the_same_way() -> None:
         take_score(frame, "text", name="x", version="1")
     with pytest.raises(UsageError, match=r"unknown score 'churn'(.|\n)*churn_90d"):
         fit_scores(frame, frame, frame, now=NOW, targets=["churn"])
+
+
+@pytest.mark.parametrize("learner", ["linear", "tree", "boosting"])
+@pytest.mark.parametrize("cases", [40, 1_100])
+@pytest.mark.parametrize("money", [False, True])
+def test_a_kept_model_says_the_same_and_so_does_it_of_one_profile(
+    tmp_path: Path, learner: str, cases: int, money: bool
+) -> None:
+    rng = np.random.default_rng(5)
+    matrix = rng.normal(size=(2_400, 21))
+    matrix[rng.random(matrix.shape) < 0.1] = np.nan
+    outcome = np.zeros(2_400)
+    outcome[np.argsort(-np.nan_to_num(matrix[:, 0]) + rng.normal(size=2_400) / 4)[:cases]] = 1
+    with threadpool_limits(1):
+        fitted = fit_learner(learner, money, matrix, outcome * (50.5 if money else 1), 0)
+    target = "value_90d" if money else "purchase_30d"
+    model = ScoreModel(target, learner, "v", "", usual=(math.nan, 1.0), fitted=fitted)
+    model.save(tmp_path / "score")
+    again = load_score(tmp_path / "score")
+    assert again.fitted is not None
+    assert again.fitted(matrix).tolist() == fitted(matrix).tolist()
+    assert [float(again.fitted(matrix[n : n + 1])[0]) for n in range(20)] == fitted(matrix)[:20].tolist()
+    assert math.isnan(again.usual[0])
+
+
+def test_a_kept_model_that_would_run_something_is_not_read(tmp_path: Path) -> None:
+    ScoreModel("purchase_30d", "tree", "v", "", fitted=Fitted(np.arange(1), False, 0.5)).save(tmp_path)
+    (tmp_path / "score.skops").write_bytes(skops.io.dumps(os.system))
+    with pytest.raises(ModelError, match="no score can be read"):
+        load_score(tmp_path)
+
+
+def test_a_score_of_others_is_held_to_its_stated_quality() -> None:
+    frame = pa.table({"theirs": [0.1, 0.9]})
+    poor = take_score(frame, "theirs", name="x", version="1", auc=0.6)
+    assert (poor.published, poor.values.null_count) == (False, 2)
+    assert take_score(frame, "theirs", name="x", version="1", auc=0.7).published

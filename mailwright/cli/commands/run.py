@@ -27,6 +27,7 @@ from mailwright.cli.console import (
 )
 from mailwright.engine import plan
 from mailwright.gates import Gate, hold_against
+from mailwright.memberships import note_changes
 from mailwright.review import require_approval
 from mailwright.run import figures, refuse_broken, render_campaign, report
 from mailwright.sending import (
@@ -90,6 +91,7 @@ def run(
             refuse_outside_schedule(request)
             destination = cleanup.enter_context(open_destination(request, stub_esp=stub_esp))
         made = plan(request, session.stages)
+        changed = note_changes(made, keep=not dry_run)
         if approved:
             require_approval(made)
         state = request.workspace.state
@@ -114,6 +116,7 @@ def run(
             with session.stages("send") as progress:
                 delivery = send_spool(made, spool, destination, progress=progress)
         data = report(made, rendering, delivery.get("sent", 0), session.stages.seconds)
+        data["notes"] += changed
         data |= {"dry_run": dry_run, "gates": [gate.__dict__ for gate in gates], "delivery": delivery}
 
         if delivery.get("skipped") and not delivery["sent"] + delivery["already_sent"]:
