@@ -1,6 +1,7 @@
 """The example shop with its data, made once for all test processes; a test that changes it takes a copy."""
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,9 @@ def make_shop(folder: Path) -> None:
 @pytest.fixture(scope="session")
 def shop(tmp_path_factory) -> Path:
     """The workspace, shared: its model is trained and its templates compiled once."""
-    shared = tmp_path_factory.getbasetemp().parent / "shared-shop"
+    base = tmp_path_factory.getbasetemp()
+    # The folder above is that of all workers of this run; without workers it is that of all runs.
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "shared-shop"
     with open(f"{shared}.lock", "w") as lock:  # noqa: PTH123 the lock's own file
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not shared.exists():

@@ -30,9 +30,7 @@ def documented_rules() -> Iterator[tuple[str, int, str]]:
 
 def _rules_in(line: str) -> list[str]:
     if found := KEYS.fullmatch(line):
-        return [
-            found["rule"].strip().strip("\"'") if found["rule"].startswith('"') else found["rule"].strip()
-        ]
+        return [found["rule"].strip()]
     if found := NEEDS.fullmatch(line):
         return [rule.strip() for rule in re.split(r",(?![^(]*\))", found["rules"])]
     return []

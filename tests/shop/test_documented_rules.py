@@ -41,13 +41,8 @@ def _segments(workspace, audience):
 
 def test_the_documentation_shows_rules_of_every_kind():
     assert len(RULES) >= 20
-    assert {name for name, _, _ in RULES} >= {
-        "README.md",
-        "rules.md",
-        "segments.md",
-        "templates.md",
-        "triggers.md",
-    }
+    pages = {"README.md", "rules.md", "segments.md", "templates.md", "triggers.md"}
+    assert {name for name, _, _ in RULES} >= pages
 
 
 @pytest.mark.parametrize(("file", "number", "text"), RULES, ids=[f"{f}:{n}" for f, n, _ in RULES])
@@ -89,18 +84,18 @@ EXPECTED = [
     {"spender"},
     {"new"},
 ]
-"""Of the first six: bought more than five times and within 30 days; viewed in 48 hours and put nothing into the
-cart; loyal; at risk; high spenders; new."""
+"""Of the first six: bought more than five times and within 30 days; viewed in 48 hours and put nothing into
+the cart; loyal; at risk; high spenders; new."""
 
 
 def test_the_rules_to_begin_with_select_whom_they_say(everyone):
     catalog, _, _ = everyone
     rows = [
-        {"profile_id": name, "item_id": "i", "event": event, "at": NOW - timedelta(days=day), "amount": amount,
-         "quantity": 1}
+        {"profile_id": name, "item_id": "i", "event": event, "at": NOW - timedelta(days=day)}
+        | {"amount": amount, "quantity": 1}
         for name, some in PEOPLE.items()
         for event, day, amount in some
-    ]  # fmt: skip
+    ]
     events = pa.Table.from_pylist(rows, arrow_schema(INTERACTION_ATTRIBUTES))
     events = events.sort_by([("profile_id", "ascending"), ("at", "ascending")])
     items = pa.Table.from_pylist([{"item_id": "i", "title": "I"}], arrow_schema(ITEM_ATTRIBUTES))

@@ -32,7 +32,7 @@ def world(tmp_path_factory):
 def live_profile(world, name):
     rows = world.audience.interactions.to_pylist()
     return LiveProfile(
-        world.profile(name),
+        world.profiles([name])[0],
         [row for row in rows if row["profile_id"] == name],
         category=world.categories.get,
         cuts=world.audience.cuts,
@@ -87,7 +87,7 @@ def test_a_triggered_mail_reads_what_a_run_would(world):
 
 def test_somebody_new_is_put_into_a_group_at_once(world):
     live = LiveProfile(
-        world.profile("stranger"),
+        world.profiles(["stranger"])[0],
         [],
         category=world.categories.get,
         cuts=world.audience.cuts,
