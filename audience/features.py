@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from audience.arrow import arrow_schema, query
 from audience.rfm import RfmCuts, rfm_cuts, rfm_scores
 from audience.zones import known_zones
-from mailwright.model.schema import ADDED, PURCHASED, VIEWED, Attribute, Schema
+from mailwright.model.schema import ADDED, MAIL_CLICKED, MAIL_OPENED, PURCHASED, VIEWED, Attribute, Schema
 
 
 def _count(description: str) -> Attribute:
@@ -194,6 +194,8 @@ def _numbered(profiles: pa.Table, interactions: pa.Table, items: pa.Table) -> tu
         ("added", ADDED),
         ("bought", PURCHASED),
         ("removed", "product_removed"),
+        ("opened", MAIL_OPENED),
+        ("clicked", MAIL_CLICKED),
     ):
         columns[name] = pc.equal(event, kind)
     events = pa.table(columns)

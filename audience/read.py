@@ -6,6 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from audience.features import add_features
+from audience.feedback import add_feedback
 from audience.people import read_profiles
 from audience.quality import check_expectations
 from audience.report import AudienceReport, write_rejects
@@ -26,19 +27,31 @@ def read_audience(
     strict: bool = False,
     rejects_dir: Path | None = None,
     last_good: Path | None = None,
+    feedback: Path | None = None,
 ) -> Audience:
     """The audience that the workspace at ``root`` declares, as it stands at ``now``.
 
     Rows that cannot be taken are left out, values that cannot be are set aside; both are counted in the
     report and, given ``rejects_dir``, listed in its ``rejects.jsonl``. Given ``last_good``, the audience is
-    kept there (``Audience.load``), and a refused one leaves the earlier one as it was. Raises ``DataError``
-    for a missing or unreadable source, an unknown column, a larger share of rejected rows than
+    kept there (``Audience.load``), and a refused one leaves the earlier one as it was. ``feedback`` is a
+    Parquet file of interactions that mails and live events brought back (``add_feedback``). Raises
+    ``DataError`` for a missing or unreadable source, an unknown column, a larger share of rejected rows than
     ``max_reject_rate``, an expectation that gates and, when ``strict``, for any row or value at all.
     """
     report = AudienceReport()
     people = read_profiles(root, spec, report)
     items = read_items(root, spec, report)
     interactions = read_interactions(root, spec, report, people.profiles, people.aliases, items, now)
+    interactions = add_feedback(
+        interactions,
+        feedback,
+        spec,
+        report,
+        profiles=people.profiles,
+        aliases=people.aliases,
+        items=items,
+        now=now,
+    )
     profiles, interactions = expire(people.profiles, interactions, spec.retention, report, now=now)
     tables = {"profiles": profiles, "items": items, "interactions": interactions}
     check_expectations(tables, spec, report)

@@ -55,7 +55,7 @@ def read_interactions(
     raw = read_source(root, spec.data.interactions, schema, what="interactions")
     intake = Intake("interactions", raw, schema, report, decisive=INTERACTION_ATTRIBUTES)
     columns = intake.columns
-    columns["profile_id"] = _renamed(columns["profile_id"], aliases)
+    columns["profile_id"] = renamed(columns["profile_id"], aliases)
     for name, known in (("profile_id", profiles), ("item_id", items)):
         there = pc.is_in(columns[name], value_set=known.column(name).combine_chunks())
         intake.reject(name, intake.kept(pc.and_(pc.is_valid(columns[name]), pc.invert(there))), "unknown")
@@ -64,7 +64,8 @@ def read_interactions(
     return with_defaults(intake.table(["profile_id", "at", "event", "item_id"]), schema)
 
 
-def _renamed(ids: pa.Array, aliases: Mapping[str, str]) -> pa.Array:
+def renamed(ids: pa.Array, aliases: Mapping[str, str]) -> pa.Array:
+    """The ids, those of merged profiles as what they became."""
     if not aliases:
         return ids
     places = pc.index_in(ids, value_set=pa.array(list(aliases), pa.string()))

@@ -1,8 +1,9 @@
 """What was sent, kept so that any mail can be seen again, and made again byte for byte.
 
 One folder a run: ``mails.parquet`` (the mails themselves), ``rows.parquet`` (what rendering read of each
-recipient), ``items.parquet`` (the catalogue of that day), ``sources.zip`` (configuration, templates and
-blocks of that day) and ``run.json``. Everything is plain data: nothing in it runs when it is read.
+recipient), ``held_out.parquet`` (who was kept back on purpose), ``items.parquet`` (the catalogue of that
+day), ``sources.zip`` (configuration, templates and blocks of that day) and ``run.json``. Everything is plain
+data: nothing in it runs when it is read.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ import pyarrow.parquet as pq
 from mailwright import __version__
 from mailwright.engine import SHIPPED, Plan, Request, compile_mail
 from mailwright.errors import UsageError
+from mailwright.model.message import SkipReason
 from mailwright.run import RENDERED
 from mailwright.workspace import Workspace, open_workspace
 from render import RenderContext, load_library, render_batch
@@ -70,12 +72,29 @@ class Archive:
                 name for name in plan.recipients.column_names if name in wanted or name.startswith("segment:")
             ]
             pq.write_table(plan.recipients.select(columns), part / "rows.parquet", compression="zstd")
+            pq.write_table(self._held_out(plan), part / "held_out.parquet", compression="zstd")
             pq.write_table(plan.source.audience.items, part / "items.parquet", compression="zstd")
             _zip_sources(plan.request.workspace, part / "sources.zip")
             (part / "run.json").write_bytes(orjson.dumps(_facts(plan), option=orjson.OPT_INDENT_2))
             target = self.folder / f"{number:06d}"
             part.rename(target)
         return target
+
+    def _held_out(self, plan: Plan) -> pa.Table:
+        """Those who would have got this mail and are held out, but for those written down before."""
+        request, everyone = plan.request, plan.everyone
+        names = [
+            "profile_id",
+            *(n for n in everyone.column_names if n == "locale" or n.startswith("segment:")),
+        ]
+        held = everyone.filter(pa.array(plan.admission.reasons == SkipReason.HOLDOUT)).select(names)
+        known: set[str] = set()
+        for run, facts in self.runs():
+            if (facts["campaign"], facts["occasion"]) == (request.campaign, request.occasion):
+                known.update(_held_out_of(run)["profile_id"].to_pylist())
+        return held.filter(
+            pc.invert(pc.is_in(held["profile_id"], value_set=pa.array(sorted(known), pa.string())))
+        )
 
     def mail(self, message_id: str) -> tuple[Path, dict[str, Any]]:
         """The run and the mail of a message as it was sent; raises UsageError when none is kept."""
@@ -110,6 +129,7 @@ class Archive:
         for run in self._runs():
             gone += _without(run / "mails.parquet", profile_ids)
             _without(run / "rows.parquet", profile_ids)
+            _without(run / "held_out.parquet", profile_ids)
         return gone
 
     def expire(self, now: datetime, days: int | None) -> int:
@@ -130,6 +150,10 @@ class Archive:
         """Each run and its facts, in the order in which they were sent."""
         for run in self._runs():
             yield run, orjson.loads((run / "run.json").read_bytes())
+
+    def held_out(self, run: Path) -> pa.Table:
+        """Those who were held out of a run: ``profile_id``, ``locale``, segments."""
+        return _held_out_of(run)
 
     def _runs(self) -> list[Path]:
         return sorted(path.parent for path in self.folder.glob("[0-9]*/run.json"))
@@ -227,6 +251,8 @@ def _render_again(run: Path, facts: dict[str, Any], rows: pa.Table, secret: byte
 
 def _without(path: Path, profile_ids: frozenset[str]) -> int:
     """Rewrite a file without the rows of the profiles; how many went. The old file stays until then."""
+    if not path.is_file():
+        return 0
     table = pq.read_table(path, columns=["profile_id"])
     mine = pc.is_in(table["profile_id"], value_set=pa.array(sorted(profile_ids), pa.string()))
     gone: int = pc.sum(mine).as_py() or 0
@@ -236,6 +262,11 @@ def _without(path: Path, profile_ids: frozenset[str]) -> int:
         pq.write_table(whole, part, compression="zstd", row_group_size=512)
         part.replace(path)
     return gone
+
+
+def _held_out_of(run: Path) -> pa.Table:
+    path = run / "held_out.parquet"
+    return pq.read_table(path) if path.is_file() else pa.table({"profile_id": pa.array([], pa.string())})
 
 
 def _sent_at(run: Path) -> datetime:

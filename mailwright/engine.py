@@ -8,7 +8,7 @@ seed and the occasion are part of the request.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,15 +19,25 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from audience import Audience, read_audience
 from mailwright.catalog import block_catalog, segment_catalog
-from mailwright.errors import ConfigError, ModelError, did_you_mean
+from mailwright.errors import ConfigError, Location, ModelError, did_you_mean
 from mailwright.events import EventsOfProfiles
+from mailwright.experiments import (
+    Promoted,
+    arm_columns,
+    assign_campaign,
+    promoted_arms,
+    waits_for_winner,
+)
 from mailwright.learned import learned_of, with_learned
 from mailwright.model.campaign import CampaignSpec
+from mailwright.model.experiment import ExperimentSpec, HoldoutSpec
 from mailwright.model.identity import fingerprint
 from mailwright.model.links import LinkSigner
+from mailwright.model.trigger import TriggerSpec
 from mailwright.model.yamltext import Located
 from mailwright.models import shelf, training_clock, tuned_spec
 from mailwright.progress import Progress, Stages
@@ -35,7 +45,9 @@ from mailwright.recipients import Admission, admit
 from mailwright.workspace import Assets, Workspace
 from mailwright.workspace.assets import link_pictures
 from measure import held_out_mask
+from measure.assignment import Assignment
 from recommend import Model, Recommendations, load_model, recommend_items, save_model, train
+from recommend.mixed import mixed
 from recommend.strategies import strategy_names
 from render import (
     Choices,
@@ -47,6 +59,7 @@ from render import (
     load_library,
     render_frame,
 )
+from render.editions import read_experiments
 from rules import Rule, compile_rule, evaluate_rules
 from segments import Segmentation, assign_segments, compile_segments
 from segments.learned import Learned
@@ -56,6 +69,9 @@ SHIPPED = Path(__file__).resolve().parent.parent
 
 LAST_GOOD = "last-good"
 """Where the last good data is kept, below the workspace's state."""
+
+FEEDBACK = "feedback/interactions.parquet"
+"""What mails and live events brought back, below the workspace's state (``mailwright.feedback`` makes it)."""
 
 DEVELOPMENT_SECRET = b"not a secret: links signed with it are for looking at"
 """Signs links while the workspace's own secret is not set."""
@@ -76,14 +92,36 @@ class Request:
     strict: bool = False
     keep_data: bool = False
     """Whether what is read is kept as the last good data, for the day on which a feed is refused."""
+    trigger: str | None = None
+    """The trigger that sends the campaign; None: a run over everybody."""
+    trigger_spec: TriggerSpec | None = None
+    """What the trigger says; None: its file in the workspace."""
+    promotions: tuple[Promoted, ...] = ()
+    """The winners that were promoted so far (``experiments.read_promotions``)."""
 
     @cached_property
     def file(self) -> Located[CampaignSpec]:
         return self.workspace.campaign(self.campaign)
 
-    @property
+    @cached_property
     def spec(self) -> CampaignSpec:
-        return self.file.value
+        """The campaign's file, with the experiments of the trigger that sends it beside its own."""
+        spec, trigger = self.file.value, self.sender
+        more = trigger.experiments if trigger is not None else {}
+        return spec.model_copy(update={"experiments": {**spec.experiments, **more}}) if more else spec
+
+    @property
+    def sender(self) -> TriggerSpec | None:
+        """The trigger that sends the campaign, where one does."""
+        if self.trigger is None or self.trigger_spec is not None:
+            return self.trigger_spec
+        return self.workspace.trigger_files[self.trigger].value
+
+    @property
+    def scopes(self) -> frozenset[str]:
+        """Whose experiments, and so whose promoted winners, these mails show."""
+        own = {f"campaign:{self.campaign}"}
+        return frozenset(own if self.trigger is None else {*own, f"trigger:{self.trigger}"})
 
     @property
     def signer(self) -> LinkSigner:
@@ -117,9 +155,11 @@ class Plan:
     model: Model
     recommendations: Recommendations
     compiled: CompiledCampaign
+    assignment: Assignment
+    """The arms of every profile."""
     admission: Admission
     everyone: pa.Table
-    """One row a profile: attributes, features, segments, recommendations."""
+    """One row a profile: attributes, features, segments, recommendations, arms."""
     choices: Choices
     """The block of each slot, for the recipients."""
     context: RenderContext
@@ -143,6 +183,10 @@ class Plan:
         return (*self.source.notes, *self.segmentation.notes, *self.compiled.warnings)
 
 
+Shared = Callable[[Request, Stages], tuple[Recommendations, pa.Table]]
+"""Recommendations of a request, and ``join_columns`` of them."""
+
+
 def plan(request: Request, stages: Stages) -> Plan:
     """Run every columnar stage of one campaign."""
     workspace, now = request.workspace, request.now
@@ -152,16 +196,40 @@ def plan(request: Request, stages: Stages) -> Plan:
         segmentation = segment_audience(workspace, source.audience, now=now)
     with stages("train") as progress:
         model = trained_model(workspace, source.audience, now=now, seed=request.seed, progress=progress)
-    with stages("recommend") as progress:
-        recommendations = recommend(request, source.audience, segmentation, model, progress)
+    return plan_campaign(request, source, segmentation, model, stages)
+
+
+def plan_campaign(
+    request: Request,
+    source: Source,
+    segmentation: Segmentation,
+    model: Model,
+    stages: Stages,
+    *,
+    shared: Shared | None = None,
+) -> Plan:
+    """Run the columnar stages that depend on the campaign; those before it are the same for all campaigns.
+
+    ``shared`` gives the recommendations where everybody has the campaign's strategy, and with them everyone
+    joined: campaigns that ask for the same may share them.
+    """
+    audience = source.audience
     with stages("compile"):
         compiled = compile_mail(request, source.assets)
+    assignment = assign(request, compiled, audience.profiles["profile_id"])
+    asked = strategies(request, audience.profiles.num_rows, assignment)
+    if shared is not None and list(asked) == [request.spec.recommendations.strategy]:
+        recommendations, everyone = shared(request, stages)
+    else:
+        with stages("recommend") as progress:
+            recommendations = recommend(request, audience, segmentation, model, progress, assignment)
+        everyone = join_columns(audience, segmentation, recommendations)
     with stages("choose"):
-        everyone = join_columns(source.audience, segmentation, recommendations)
-        admission = select_recipients(request, everyone, source.audience)
+        everyone = beside(everyone, arm_columns(assignment))
+        admission = select_recipients(request, everyone, audience, compiled, assignment)
         candidates = everyone.filter(pa.array(admission.admitted))
-        choices = choose_blocks(compiled, candidates, now=now, interactions=source.audience.interactions)
-    mark = run_fingerprint(request, compiled, source.audience, model)
+        choices = choose_blocks(compiled, candidates, now=request.now, interactions=audience.interactions)
+    mark = run_fingerprint(request, compiled, audience, model)
     return Plan(
         request=request,
         source=source,
@@ -169,10 +237,11 @@ def plan(request: Request, stages: Stages) -> Plan:
         model=model,
         recommendations=recommendations,
         compiled=compiled,
+        assignment=assignment,
         admission=admission,
         everyone=everyone,
         choices=choices,
-        context=render_context(request, source.audience, mark),
+        context=render_context(request, audience, mark),
         fingerprint=mark,
     )
 
@@ -192,6 +261,7 @@ def read_workspace(
         strict=strict,
         rejects_dir=workspace.state / "rejects",
         last_good=workspace.state / LAST_GOOD if keep else None,
+        feedback=workspace.state / FEEDBACK,
     )
     assets = Assets(workspace.root, workspace.state / "assets", workspace.spec.assets_base_url)
     items, problems = link_pictures(audience.items, assets)
@@ -248,36 +318,74 @@ def trained_model(
     return load_model(folder)
 
 
+def assign(
+    request: Request, compiled: CompiledCampaign, profile_ids: pa.Array | pa.ChunkedArray
+) -> Assignment:
+    """The arm of each profile in each of the campaign's experiments: a hash, the same in every path."""
+    promoted = promoted_arms(compiled, request.promotions, request.scopes)
+    return assign_campaign(compiled, profile_ids, now=request.now, promoted=promoted)
+
+
 def recommend(
     request: Request,
     audience: Audience,
     segmentation: Segmentation,
     model: Model,
     progress: Progress | None = None,
+    assignment: Assignment | None = None,
 ) -> Recommendations:
-    """The items for each profile, best first, with their sources and reasons.
+    """The items for each profile, best first, with their sources and reasons, by the strategy of its arm.
 
     Raises ConfigError for a strategy that there is not.
     """
-    strategy = request.spec.recommendations.strategy
-    if strategy not in strategy_names():
-        raise ConfigError(
-            f"there is no strategy {strategy!r}",
-            at=request.file.at("recommendations", "strategy"),
-            fix=did_you_mean(strategy, strategy_names()),
+    parts = [
+        (
+            rows,
+            recommend_items(
+                model,
+                audience.profiles,
+                audience.interactions,
+                audience.items,
+                tuned_spec(request.workspace.spec.recommend, model),
+                n=request.spec.recommendations.n,
+                now=request.now,
+                strategy=strategy,
+                only=None if len(rows) == audience.profiles.num_rows else rows.tolist(),
+                segments=segmentation.columns if segmentation.columns.num_columns else None,
+                progress=progress,
+            ),
         )
-    return recommend_items(
-        model,
-        audience.profiles,
-        audience.interactions,
-        audience.items,
-        tuned_spec(request.workspace.spec.recommend, model),
-        n=request.spec.recommendations.n,
-        now=request.now,
-        strategy=strategy,
-        segments=segmentation.columns if segmentation.columns.num_columns else None,
-        progress=progress,
-    )
+        for strategy, rows in strategies(request, audience.profiles.num_rows, assignment).items()
+    ]
+    return parts[0][1] if len(parts) == 1 else mixed(parts)
+
+
+def strategies(
+    request: Request, rows: int, assignment: Assignment | None = None
+) -> dict[str, npt.NDArray[np.int64]]:
+    """Strategy → the rows whose arms ask for it; those of no such arm have the campaign's.
+
+    Raises ConfigError for a strategy that there is not.
+    """
+    known = strategy_names()
+    usual = request.spec.recommendations.strategy
+    _check_strategy(usual, known, request.file.at("recommendations", "strategy"))
+    asked = np.full(rows, usual, dtype=object)
+    for name, spec in request.spec.experiments.items():
+        for arm, body in spec.arms.items():
+            if body.strategy is not None:
+                at = request.file.at("experiments", name, "arms", arm, "strategy")
+                _check_strategy(body.strategy, known, at)
+                if assignment is not None:
+                    shown = assignment.shown[f"experiment:{name}"]
+                    asked[np.asarray(pc.fill_null(pc.equal(shown, arm), False))] = body.strategy
+    found = {strategy: np.flatnonzero(asked == strategy) for strategy in sorted(set(asked.tolist()))}
+    return found or {usual: np.arange(rows)}
+
+
+def _check_strategy(strategy: str, known: Iterable[str], at: Location) -> None:
+    if strategy not in known:
+        raise ConfigError(f"there is no strategy {strategy!r}", at=at, fix=did_you_mean(strategy, known))
 
 
 def compile_mail(
@@ -301,6 +409,14 @@ def compile_mail(
     )
 
 
+def declared_experiments(
+    request: Request, library: Library | None = None
+) -> tuple[dict[str, ExperimentSpec], dict[str, str]]:
+    """The experiments that campaign, trigger and blocks declare, and the content of their arms."""
+    library = library or load_library(SHIPPED, request.workspace.root)
+    return read_experiments(request.spec, library, request.file.at)
+
+
 def join_columns(
     audience: Audience, segmentation: Segmentation, recommendations: Recommendations
 ) -> pa.Table:
@@ -316,16 +432,33 @@ def join_columns(
     )
 
 
-def select_recipients(request: Request, everyone: pa.Table, audience: Audience) -> Admission:
+def select_recipients(
+    request: Request,
+    everyone: pa.Table,
+    audience: Audience,
+    compiled: CompiledCampaign,
+    assignment: Assignment,
+) -> Admission:
     """Who gets the mail, and why the others do not."""
     rules = {"audience": audience_rule(request)}
     columns = evaluate_rules(rules, everyone, now=request.now, interactions=audience.interactions)
-    holdouts = {
+    held_out = held_out_mask(holdouts(request), everyone["profile_id"])
+    promoted = promoted_arms(compiled, request.promotions, request.scopes)
+    waits = waits_for_winner(compiled, assignment, now=request.now, promoted=promoted)
+    return admit(
+        everyone, columns["audience"], purpose=request.spec.purpose, held_out=held_out, awaiting=waits
+    )
+
+
+def holdouts(request: Request) -> dict[str, HoldoutSpec | None]:
+    """Who is kept back from these mails, by scope: of the workspace, the campaign, and the trigger."""
+    found = {
         "global": request.workspace.spec.holdout,
         f"campaign:{request.campaign}": request.spec.holdout,
     }
-    held_out = held_out_mask(holdouts, everyone["profile_id"])
-    return admit(everyone, columns["audience"], purpose=request.spec.purpose, held_out=held_out)
+    if request.sender is not None:
+        found[f"trigger:{request.trigger}"] = request.sender.holdout
+    return found
 
 
 def audience_rule(request: Request) -> Rule:
@@ -358,10 +491,10 @@ def render_plan(
     """The mails, a batch at a time, in the order of the profiles' ids: all, or those given.
 
     The columns are those of ``render.MAILS`` (with ``grouped`` those of ``render.grouped.GROUPED``), then
-    ``email`` and ``timezone`` of the recipient.
+    those of ``delivery_columns``.
     """
     frame = plan.recipients if recipients is None else recipients
-    addresses = frame.select(["email", "timezone"])
+    addresses = delivery_columns(plan.request, frame)
     done = 0
     workers = plan.request.workers
     for batch in render_frame(
@@ -374,9 +507,22 @@ def render_plan(
         yield batch
 
 
+def delivery_columns(request: Request, frame: pa.Table) -> pa.Table:
+    """What sending needs of each recipient beside the mail: ``email``, ``timezone``, and ``send_at``, the
+    hour (ISO 8601) of the recipient's own day before which an arm keeps the mail back; NULL: at once."""
+    times = pa.nulls(frame.num_rows, pa.string())
+    for name, spec in request.spec.experiments.items():
+        for arm, body in spec.arms.items():
+            if body.send_at is not None and f"experiment:{name}" in frame.column_names:
+                here = pc.equal(frame[f"experiment:{name}"], arm)
+                times = pc.if_else(pc.fill_null(here, False), body.send_at.isoformat(), times)
+    return frame.select(["email", "timezone"]).append_column("send_at", times)
+
+
 def run_fingerprint(request: Request, compiled: CompiledCampaign, audience: Audience, model: Model) -> str:
     """Changes when anything that went into the mails does: campaign, templates, blocks, audience, model,
-    catalogue, configuration. The clock and the occasion are no part of it."""
+    catalogue, configuration, experiments and their promoted winners. The clock and the occasion are no part
+    of it."""
     return fingerprint(
         request.campaign,
         request.spec.model_dump(mode="json"),
@@ -384,6 +530,7 @@ def run_fingerprint(request: Request, compiled: CompiledCampaign, audience: Audi
         audience.fingerprint,
         model.fingerprint,
         request.workspace.spec.model_dump(mode="json"),
+        promoted_arms(compiled, request.promotions, request.scopes),
         {name: spec.model_dump(mode="json") for name, spec in request.workspace.segments.items()},
         request.seed,
     )

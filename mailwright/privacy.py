@@ -19,7 +19,7 @@ from send.outbox.person import erase_person, held_of
 from triggers.store import Store
 
 REHEARSALS = (False, True)
-DERIVED = ("coverage", "models", "preview", LAST_GOOD)
+DERIVED = ("coverage", "feedback", "models", "preview", LAST_GOOD)
 """Folders of ``.mailwright`` that are made of profiles' data and can be made again."""
 
 

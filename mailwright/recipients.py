@@ -34,13 +34,18 @@ class Admission:
 
 
 def admit(
-    profiles: pa.Table, in_audience: pa.ChunkedArray, *, purpose: str | None, held_out: Mask | None = None
+    profiles: pa.Table,
+    in_audience: pa.ChunkedArray,
+    *,
+    purpose: str | None,
+    held_out: Mask | None = None,
+    awaiting: Mask | None = None,
 ) -> Admission:
     """Decide for each profile whether it gets the mail; the first reason of ``SkipReason`` that applies wins.
 
     ``in_audience`` is the audience rule's nullable column: unknown does not hold. ``held_out`` are those
-    whom an experiment keeps back. Of several profiles with
-    one address the one that was seen last gets the mail (then the smaller id).
+    whom an experiment keeps back, ``awaiting`` those who wait for its winner. Of several profiles with one
+    address the one that was seen last gets the mail (then the smaller id).
     """
     reasons = np.full(profiles.num_rows, "", dtype=object)
 
@@ -57,6 +62,8 @@ def admit(
     if held_out is not None:
         skip(SkipReason.HOLDOUT, held_out)
     skip(SkipReason.DUPLICATE_ADDRESS, _duplicates(profiles, reasons == ""))
+    if awaiting is not None and len(awaiting):
+        skip(SkipReason.AWAITING_WINNER, awaiting)
     return Admission(reasons.astype(str))
 
 

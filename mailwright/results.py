@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import sqlalchemy as sa
 
+from audience import Audience
 from mailwright.archive import Archive
-from mailwright.engine import read_workspace
+from mailwright.engine import Request, declared_experiments, read_workspace
 from mailwright.errors import UsageError
+from mailwright.experiments import ARMS, Promoted, read_promotions, write_promotions
+from mailwright.model.experiment import ExperimentSpec
 from mailwright.sending import archive_of, workspace_outbox
 from mailwright.workspace import Workspace
 from measure import Question, Results, measure_results, simulate_outcomes
-from measure.record import record_messages, record_outcomes
+from measure.promotion import Promotion, promote
+from measure.record import MACHINE, record_messages, record_outcomes
 from measure.schema import MESSAGES
 from send import Outbox
 from send.outbox.schema import events, messages
+from triggers.recorded import recorded_messages
 
 AFTER = timedelta(days=14)
 """How long after the last send simulated outcomes are looked at: all of them have happened by then."""
+
+
+@dataclass(frozen=True)
+class Declared:
+    """The experiments of a campaign and of the triggers that send it, as their files are now."""
+
+    specs: Mapping[str, ExperimentSpec]
+    content: Mapping[str, str]
+    scopes: Mapping[str, str]
+    """Experiment → whose file declares it: ``campaign:<name>`` or ``trigger:<name>``."""
 
 
 def campaign_results(
@@ -32,34 +50,121 @@ def campaign_results(
     occasion: str | None = None,
     rehearsal: bool = False,
     simulate: bool = False,
+    audience: Audience | None = None,
 ) -> Results:
     """The figures of a campaign up to ``now``, per segment, block, source, link and arm.
 
     With ``simulate`` opens, clicks and orders are made up from the workspace's seed, and the results say so.
-    Raises UsageError when nothing of the campaign was sent.
+    ``audience`` is the workspace's where it has been read. Raises UsageError when nothing of the campaign
+    was sent.
     """
-    spec = workspace.campaign(campaign).value
-    outbox = workspace_outbox(workspace, rehearsal=rehearsal)
-    sent = sent_messages(archive_of(workspace, rehearsal=rehearsal), outbox)
-    if campaign not in sent["campaign"].to_pylist():
+    found = declared(workspace, campaign, now)
+    question = question_of(workspace, now=now, rehearsal=rehearsal, simulate=simulate, audience=audience)
+    if campaign not in set(_table(question)["campaign"].to_pylist()):
         where = "rehearsed" if rehearsal else "sent"
         raise UsageError(f"nothing of {campaign!r} was {where}", fix=f"mailwright send {campaign}")
-    audience = read_workspace(workspace, now=now).audience
-    if simulate:
-        made = simulate_outcomes(sent, seed=workspace.spec.seed, items=audience.items)
-        outcomes, orders = made.outcomes, made.orders
-        now = max(sent["at"].drop_null().to_pylist()) + AFTER
-    else:
-        outcomes = stored_outcomes(outbox)
-        orders = audience.interactions
-    question = Question(
-        sent, outcomes, orders, now, campaign=campaign, occasion=occasion, items=audience.items
-    )
-    return measure_results(question, experiments=spec.experiments)
+    asked = replace(question, campaign=campaign, occasion=occasion)
+    return measure_results(asked, experiments=found.specs, content=found.content)
+
+
+@dataclass(frozen=True)
+class SentCampaign:
+    """A campaign of which something was sent."""
+
+    name: str
+    occasions: tuple[str, ...]
+    mails: int
+    known: bool
+    """Whether the workspace still has its file."""
+
+
+def sent_campaigns(workspace: Workspace, *, rehearsal: bool = False) -> list[SentCampaign]:
+    """What was sent, by campaign; looking makes no store that there is not."""
+    archive = archive_of(workspace, rehearsal=rehearsal)
+    file = workspace.state / ("rehearsal.db" if rehearsal else "outbox.db")
+    if not file.is_file() and (rehearsal or not workspace.spec.store):
+        return []
+    outbox = workspace_outbox(workspace, rehearsal=rehearsal)
+    try:
+        sent = sent_messages(archive, outbox)
+    finally:
+        outbox.close()
+    went = sent.filter(pc.is_null(sent["skip_reason"]))
+    counted = went.group_by(["campaign", "occasion"]).aggregate([([], "count_all")]).to_pylist()
+    found: dict[str, dict[str, int]] = {}
+    for row in counted:
+        found.setdefault(row["campaign"], {})[row["occasion"]] = row["count_all"]
+    return [
+        SentCampaign(name, tuple(sorted(by)), sum(by.values()), name in workspace.campaign_files)
+        for name, by in sorted(found.items())
+    ]
+
+
+def question_of(
+    workspace: Workspace,
+    *,
+    now: datetime,
+    rehearsal: bool = False,
+    simulate: bool = False,
+    audience: Audience | None = None,
+) -> Question:
+    """Everything that was sent, by campaigns and by triggers, with what came of it."""
+    outbox = workspace_outbox(workspace, rehearsal=rehearsal)
+    sent = sent_messages(archive_of(workspace, rehearsal=rehearsal), outbox)
+    audience = audience or read_workspace(workspace, now=now).audience
+    if not simulate:
+        return Question(sent, stored_outcomes(outbox), audience.interactions, now, items=audience.items)
+    made = simulate_outcomes(sent, seed=workspace.spec.seed, items=audience.items)
+    after = max(sent["at"].drop_null().to_pylist(), default=now) + AFTER
+    return Question(sent, made.outcomes, made.orders, after, items=audience.items)
+
+
+def declared(workspace: Workspace, campaign: str, now: datetime) -> Declared:
+    """The experiments that mails of the campaign can show."""
+    specs: dict[str, ExperimentSpec] = {}
+    content: dict[str, str] = {}
+    scopes: dict[str, str] = {}
+    senders = [name for name, file in workspace.trigger_files.items() if campaign in file.value.campaigns]
+    for trigger in (None, *senders):
+        request = Request(workspace, campaign, now, workspace.spec.seed, "", trigger=trigger)
+        some, shown = declared_experiments(request)
+        for name in some:
+            scopes.setdefault(name, f"trigger:{trigger}" if trigger else f"campaign:{campaign}")
+        specs, content = {**some, **specs}, {**shown, **content}
+    return Declared(specs, content, scopes)
+
+
+def promote_winners(
+    workspace: Workspace, campaign: str, *, now: datetime, audience: Audience | None = None
+) -> tuple[Promotion, ...]:
+    """Promote the arms whose experiment's rule holds by what was really sent, once and for good.
+
+    What is decided for each experiment that has a rule; nothing without one. What was promoted before stays.
+    """
+    found = declared(workspace, campaign, now)
+    if not any(spec.winner is not None for spec in found.specs.values()):
+        return ()
+    question = question_of(workspace, now=now, audience=audience)
+    asked = replace(question, campaign=campaign)
+    results = measure_results(asked, experiments=found.specs, content=found.content)
+    before = {(one.scope, one.experiment, one.version) for one in read_promotions(workspace)}
+    decided, new = [], []
+    for result in results.experiments:
+        if result.spec is None or result.spec.winner is None:
+            continue
+        decision = promote(result, now)
+        decided.append(decision)
+        key = (found.scopes[result.name], result.name, result.version)
+        if decision.arm is not None and key not in before:
+            at = now.astimezone(UTC).isoformat(timespec="seconds")
+            new.append(Promoted(*key, decision.arm, decision.why, at))
+    write_promotions(workspace, new)
+    return tuple(decided)
 
 
 def sent_messages(archive: Archive, outbox: Outbox) -> pa.Table:
-    """Every message that was kept when it was sent, with what the outbox knows of it by now."""
+    """Every message that was kept when it was sent, with what the outbox knows of it by now; and all who
+    were held out."""
     with outbox.db.read() as connection:
         known = connection.execute(sa.select(messages.c.message_id, messages.c.status))
         status = {row.message_id: row.status for row in known}
@@ -69,20 +174,44 @@ def sent_messages(archive: Archive, outbox: Outbox) -> pa.Table:
         rows = pq.read_table(run / "rows.parquet")
         places = pc.index_in(mails["profile_id"], value_set=rows["profile_id"].combine_chunks())
         frame = rows.take(places).append_column("variant", mails["variant"])
+        at = datetime.fromisoformat(facts["now"])
+        standing = [status.get(one, "pending") for one in mails["message_id"].to_pylist()]
         tables.append(
             record_messages(
                 frame,
                 campaign=facts["campaign"],
                 occasion=facts["occasion"],
-                at=datetime.fromisoformat(facts["now"]),
-                status=pa.array([status.get(one, "pending") for one in mails["message_id"].to_pylist()]),
+                at=at,
+                status=pa.array(standing, pa.string()),
+                arms=frame[ARMS] if ARMS in frame.column_names else None,
             )
         )
+        held = archive.held_out(run)
+        everyone = np.ones(held.num_rows, dtype=bool)
+        tables.append(
+            record_messages(
+                held, campaign=facts["campaign"], occasion=facts["occasion"], at=at, held_out=everyone
+            )
+        )
+    tables.append(recorded_messages(outbox.db, status))
     return pa.concat_tables(tables)
 
 
 def stored_outcomes(outbox: Outbox) -> pa.Table:
     """What webhooks have told the outbox."""
-    shown = (events.c.esp, events.c.event_id, events.c.kind, events.c.at, events.c.message_id, events.c.url)
+    shown = (
+        events.c.esp,
+        events.c.event_id,
+        events.c.kind,
+        events.c.at,
+        events.c.message_id,
+        events.c.url,
+        (events.c.reason == MACHINE).label("machine"),
+    )
     with outbox.db.read() as connection:
         return record_outcomes(dict(row._mapping) for row in connection.execute(sa.select(*shown)))
+
+
+def _table(question: Question) -> pa.Table:
+    assert isinstance(question.messages, pa.Table)
+    return question.messages

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, time
 from itertools import repeat
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,7 @@ def fallback_blocks(plan: Plan) -> frozenset[tuple[str, str]]:
     """The (slot, block) that need nothing, in slots that have other blocks too."""
     return frozenset(
         (slot.name, block.name)
-        for slot in plan.compiled.compiled_slots.values()
+        for slot in plan.compiled.all_slots.values()
         for block in slot.blocks
         if block.needs_nothing and len(slot.blocks) > 1
     )
@@ -195,7 +195,8 @@ def messages_of(
             occasion=request.occasion,
             sender=Address(sender.email, sender.name),
             to=Address(row["email"]),
-            timezone=row["timezone"] or "",
+            timezone=row["timezone"] or (request.workspace.spec.timezone if row["send_at"] else ""),
+            send_at=time.fromisoformat(row["send_at"]) if row["send_at"] else None,
             subject=row["subject"],
             preheader=row["preheader"],
             html=row["html"],

@@ -10,6 +10,7 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mailwright.errors import UsageError
 from mailwright.model.experiment import (
@@ -21,6 +22,7 @@ from mailwright.model.experiment import (
     holdout_salt,
     version_of,
 )
+from mailwright.model.identity import bucket
 
 Mask = npt.NDArray[np.bool_]
 
@@ -72,7 +74,8 @@ def assign_arms(
             arms = pa.array([arm for arm, _ in arm_ends(spec)], pa.string())
             enrolled = arms.take(pa.array(codes, pa.int32(), mask=codes < 0))
             parts.append(_struct(name, versions[name], enrolled))
-            shown[f"experiment:{name}"] = _with_winner(enrolled, name, spec, promoted.get(name))
+            shown[name] = enrolled
+    shown = {f"experiment:{name}": _with_winner(shown, name, experiments, promoted) for name in shown}
     return Assignment(pa.table(shown), _lists(parts, len(profile_ids)), versions)
 
 
@@ -106,12 +109,27 @@ def _codes(buckets: _Buckets, spec: ExperimentSpec, salts: Salts, now: datetime)
     return codes
 
 
-def _with_winner(enrolled: pa.Array, name: str, spec: ExperimentSpec, winner: str | None) -> pa.Array:
+def _with_winner(
+    enrolled: Mapping[str, pa.Array],
+    name: str,
+    experiments: Mapping[str, ExperimentSpec],
+    promoted: Mapping[str, str],
+) -> pa.Array:
+    """The arm that each row is shown: its own, or the promoted winner.
+
+    Whoever takes part in another experiment of the same layer is not shown the winner: the two may change
+    the same thing, and that experiment is compared with the campaign as it is written.
+    """
+    winner, spec = promoted.get(name), experiments[name]
     if winner is None:
-        return enrolled
+        return enrolled[name]
     if winner not in spec.arms:
         raise UsageError(f"experiment {name!r} has no arm {winner!r} to promote")
-    return enrolled.fill_null(winner)
+    rest = np.asarray(enrolled[name].is_null())
+    for other, their in experiments.items():
+        if other != name and spec.layer and their.layer and spec.layer.name == their.layer.name:
+            rest &= np.asarray(enrolled[other].is_null())
+    return pc.if_else(pa.array(rest), winner, enrolled[name])
 
 
 def _struct(name: str, version: str, arms: pa.Array) -> pa.StructArray:
@@ -136,11 +154,18 @@ def _lists(parts: list[pa.StructArray], rows: int) -> pa.ChunkedArray:
     return pa.chunked_array([pa.ListArray.from_arrays(pa.array(offsets), values)])
 
 
+FEW = 256
+"""Up to so many ids Python hashes sooner than DuckDB opens a connection."""
+
+
 class _Buckets:
     """Hashes one column of ids with one salt after another."""
 
     def __init__(self, profile_ids: pa.Array | pa.ChunkedArray) -> None:
-        self._connection = duckdb.connect()
+        self._few = profile_ids.to_pylist() if len(profile_ids) <= FEW else None
+        self._connection = duckdb.connect() if self._few is None else None
+        if self._connection is None:
+            return
         self._connection.execute("SET enable_progress_bar = false")  # it would stand on stdout
         self._connection.register("ids", pa.table({"id": profile_ids}))
 
@@ -148,7 +173,10 @@ class _Buckets:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        if self._connection is not None:
+            self._connection.close()
 
     def of(self, salt: str) -> npt.NDArray[np.float64]:
+        if self._connection is None:
+            return np.array([bucket(salt, name) for name in self._few or ()], np.float64)
         return np.asarray(self._connection.execute(_BUCKET, [salt]).fetchnumpy()["bucket"], np.float64)

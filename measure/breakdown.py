@@ -39,40 +39,55 @@ OUT_OF = {
 MOST_ROWS = 200
 """Rows kept of a dimension whose values are not ours to limit (links, variants): those with most messages."""
 
+FLAGS = tuple(name for name in COUNTS if name != "orders")
+_FLAGS = " | ".join(f"({name}::USMALLINT << {bit})" for bit, name in enumerate(FLAGS))
+"""What happened to a message, a bit each: grouped by these first, a mail costs one count and not nine."""
+
 _TALLY = ", ".join(
-    [f"count(*) FILTER ({name}) AS {name}" for name in COUNTS if name != "orders"]
+    [
+        f"coalesce(sum(n) FILTER (flags & {1 << bit} > 0), 0)::BIGINT AS {name}"
+        for bit, name in enumerate(FLAGS)
+    ]
     + ["sum(orders)::BIGINT AS orders", "sum(revenue) / 1e4 AS revenue"]
 )
-_SUMS = ", ".join([f"sum({name})::BIGINT AS {name}" for name in COUNTS] + ["sum(revenue) AS revenue"])
+_GROUPED = "flags, count(*) AS n, sum(orders) AS orders, sum(revenue) AS revenue FROM mailed GROUP BY ALL"
 _NOTHING = ", ".join(
     f"NULL::BIGINT AS {name}" for name in COUNTS if name not in ("clicked", "converted", "orders")
 )
 
-_PLAIN = (
-    "SELECT period, '{0}' AS dimension, NULL::VARCHAR AS name, {1} AS value, {2} FROM mailed GROUP BY ALL"
-)
-_LISTED = """
-    SELECT period, '{0}' AS dimension, {1} AS name, {2} AS value, {3}
-    FROM (SELECT entry, tally.* EXCLUDE (pattern) FROM (
-        SELECT period, {4} AS pattern, {5} FROM mailed GROUP BY ALL
-    ) AS tally, unnest(list_distinct(pattern)) AS entries(entry))
+_PLAIN = f"""
+    SELECT period, '{{0}}' AS dimension, NULL::VARCHAR AS name, value, {_TALLY}
+    FROM (SELECT period, {{1}} AS value, {_GROUPED}) GROUP BY ALL
+"""
+_LISTED = f"""
+    SELECT period, '{{0}}' AS dimension, {{1}} AS name, {{2}} AS value, {_TALLY}
+    FROM (SELECT entry, tally.* FROM (SELECT period, {{3}} AS code, {_GROUPED}) AS tally
+        JOIN {{4}} AS lists ON lists.code = tally.code, unnest(list_distinct({{5}})) AS entries(entry))
     WHERE entry IS NOT NULL
     GROUP BY ALL
 """
 
 _COLUMNS = ("campaign", "occasion", "trigger", "locale", "variant")
 _QUERIES = {
-    "all": _PLAIN.format("all", "NULL::VARCHAR", _TALLY),
-    **{name: _PLAIN.format(name, f'"{name}"', _TALLY) for name in _COLUMNS},
-    "day": _PLAIN.format("day", "strftime(make_timestamp(\"at\"), '%Y-%m-%d')", _TALLY),
-    "segment": _LISTED.format("segment", "NULL::VARCHAR", "entry", _SUMS, "segments", _TALLY),
-    "block": _LISTED.format("block", "entry.slot", "entry.block", _SUMS, "blocks", _TALLY),
+    "all": _PLAIN.format("all", "NULL::VARCHAR"),
+    **{name: _PLAIN.format(name, f'"{name}"') for name in _COLUMNS},
+    "day": f"""
+        SELECT * REPLACE (strftime(make_timestamp(value * 86400000000), '%Y-%m-%d') AS value)
+        FROM ({_PLAIN.format("day", '"at" // 86400000000')})
+    """,
+    "segment": _LISTED.format("segment", "NULL::VARCHAR", "entry", "segments_code", "segment_lists", "list"),
+    "block": _LISTED.format("block", "entry.slot", "entry.block", "blocks_code", "block_lists", "list"),
     "arm": _LISTED.format(
-        "arm", "entry.experiment || '@' || entry.version", "entry.arm", _SUMS, "arms", _TALLY
+        "arm", "entry.experiment || '@' || entry.version", "entry.arm", "arms_code", "arm_lists", "list"
     ),
-    "source": _LISTED.format("source", "NULL::VARCHAR", "entry", _SUMS, "sources", _TALLY),
+    "source": _LISTED.format("source", "NULL::VARCHAR", "entry", "sources_code", "source_lists", "list"),
     "position": _LISTED.format(
-        "position", "NULL::VARCHAR", "entry::VARCHAR", _SUMS, "range(1, len(sources) + 1)", _TALLY
+        "position",
+        "NULL::VARCHAR",
+        "entry::VARCHAR",
+        "sources_code",
+        "source_lists",
+        "range(1, len(list) + 1)",
     ),
     "link": f"""
         SELECT period, 'link' AS dimension, NULL::VARCHAR AS name, link AS value, {_NOTHING},
@@ -121,7 +136,8 @@ def tallies_of(connection: duckdb.DuckDBPyConnection, period: str) -> pa.Table:
 
 def _see_mailed(connection: duckdb.DuckDBPyConnection, period: str) -> None:
     connection.execute(
-        f"CREATE OR REPLACE TEMP VIEW mailed AS SELECT *, {period} AS period FROM facts WHERE sent"
+        f"CREATE OR REPLACE TEMP VIEW mailed AS SELECT *, {period} AS period, {_FLAGS} AS flags"
+        " FROM facts WHERE sent"
     )
 
 
@@ -198,13 +214,14 @@ def _by_item(connection: duckdb.DuckDBPyConnection) -> pa.Table:
             UNION ALL
             SELECT c.message_id, c.item_id, false, true, c.order_key, c.amount
             FROM credited AS c JOIN facts AS f ON f.message_id = c.message_id WHERE c.item_id IS NOT NULL
-        ), shown AS (
-            SELECT message_id, unnest(recommendations, max_depth := 2),
-                unnest(range(1, len(recommendations) + 1)) AS position
-            FROM messages WHERE message_id IN (SELECT message_id FROM met)
+        ), placed AS (
+            SELECT met.*, recommendations AS shown, list_position(
+                list_transform(recommendations, lambda item: item.item_id), item_id) AS position
+            FROM met JOIN messages USING (message_id)
         )
-        SELECT message_id, source, position::VARCHAR AS position, clicked, bought, order_key, amount
-        FROM shown JOIN met USING (message_id, item_id)
+        SELECT message_id, shown[position].source AS source, position::VARCHAR AS position, clicked, bought,
+            order_key, amount
+        FROM placed WHERE position > 0
     """)
     known = "count(DISTINCT message_id) FILTER (clicked)" if _has_pages(connection) else "NULL::BIGINT"
     parts = [

@@ -217,13 +217,16 @@ def _enrolled(
     day = '"at" // 86400000000'
     sums = ", ".join(f"count(*) FILTER ({column}) AS {column}" for column in HITS.values())
     connection.execute(
-        "CREATE OR REPLACE TEMP VIEW tested AS SELECT * FROM facts WHERE sent AND len(arms) > 0"
+        "CREATE OR REPLACE TEMP VIEW tested AS SELECT facts.*, list AS arms FROM facts"
+        " JOIN arm_lists ON code = arms_code WHERE sent AND len(list) > 0"
     )
     if count(connection, "SELECT count(*) - count(DISTINCT profile_id) FROM tested") == 0:
         connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE patterns AS
-            SELECT arms, {day} AS day, min("at") AS first, count(*) AS profiles, {sums}, {_MONEY}
-            FROM tested GROUP BY ALL
+            SELECT list AS arms, p.* EXCLUDE (arms_code) FROM (
+                SELECT arms_code, {day} AS day, min("at") AS first, count(*) AS profiles, {sums}, {_MONEY}
+                FROM facts WHERE sent GROUP BY ALL
+            ) AS p JOIN arm_lists ON code = arms_code WHERE len(list) > 0
         """)
         if _one_arm_each(connection):
             query = """

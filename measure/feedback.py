@@ -9,18 +9,12 @@ from mailwright.model.schema import INTERACTION_ATTRIBUTES
 from measure.breakdown import link_clicks
 from measure.facts import Question, facts_of
 
-CLICK_WEIGHT = {"email_clicked": 0.3}
-"""What a click in a mail says about taste, beside ``RecommendSpec.weights`` (a look 0.2, a basket 0.5, a
-purchase 1): more than a look, for the mail had to be opened first, less than a basket. An estimate, not a
-measurement. Opens say nothing of any item, and half of them are machines': they weigh nothing. Purchases
-are interactions already."""
-
 _INTERACTIONS = """
     WITH happened AS (
         SELECT DISTINCT ON (f.message_id, o.kind, o."at", o.url)
             f.profile_id, o.kind, o."at", CASE WHEN o.kind = 'clicked' THEN o.url END AS url
         FROM outcomes AS o JOIN facts AS f ON f.message_id = o.message_id
-        WHERE o.kind IN ('delivered', 'opened', 'clicked', 'unsubscribed') AND o.machine IS NOT TRUE
+        WHERE o.kind IN ('opened', 'clicked', 'unsubscribed') AND o.machine IS NOT TRUE
             AND (o.kind <> 'opened' OR f.opened) AND (o.kind <> 'clicked' OR f.clicked)
             AND o."at" >= f."at" - getvariable('tolerance_us') AND o."at" <= getvariable('now_at')
     ), pages AS (
@@ -34,8 +28,9 @@ _INTERACTIONS = """
 
 
 def outcome_interactions(question: Question) -> pa.Table:
-    """What the recipients did, as interactions: ``email_delivered``, ``email_opened`` and so on.
+    """What the recipients did, as interactions: ``email_opened``, ``email_clicked``, ``email_unsubscribed``.
 
+    A delivery is no deed of theirs, and is left out: who is mailed would else seem to be there all the time.
     In the shape that ``audience`` gives interactions, sorted by profile and instant; a click on the page of
     an item of ``question.items`` carries the item. Machines' opens and clicks are left out, repeated webhooks
     are one, so the table may be made again and again and laid beside the workspace's own interactions.

@@ -75,3 +75,13 @@ LEFT JOIN (
     FROM credited GROUP BY message_id
 ) AS c ON c.message_id = m.message_id
 LEFT JOIN followed AS f ON f.message_id = m.message_id;
+
+-- The facts with the lists themselves.
+CREATE TEMP VIEW facts_listed AS
+SELECT f.* EXCLUDE (segments_code, blocks_code, sources_code, arms_code),
+    s.list AS segments, b.list AS blocks, o.list AS sources, a.list AS arms
+FROM facts AS f
+JOIN segment_lists AS s ON s.code = f.segments_code
+JOIN block_lists AS b ON b.code = f.blocks_code
+JOIN source_lists AS o ON o.code = f.sources_code
+JOIN arm_lists AS a ON a.code = f.arms_code;

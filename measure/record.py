@@ -16,6 +16,8 @@ from mailwright.model.message import SkipReason, Status
 from measure.schema import MESSAGES, OUTCOMES
 
 SEGMENT, SLOT = "segment:", "slot:"
+MACHINE = "machine"
+"""The reason that the outbox keeps with an open or click of which the ESP says that no person did it."""
 Mask = npt.NDArray[np.bool_]
 
 

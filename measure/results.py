@@ -138,7 +138,7 @@ def _write_facts(connection: duckdb.DuckDBPyConnection, path: Path) -> None:
         rows = connection.sql("""
             SELECT * REPLACE (
                 make_timestamp("at")::TIMESTAMPTZ AS "at", revenue / 1e4 AS revenue, spent / 1e4 AS spent)
-            FROM facts ORDER BY message_id
+            FROM facts_listed ORDER BY message_id
         """)
         rows.write_parquet(str(path), compression="zstd")
     except (OSError, duckdb.IOException) as error:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +21,10 @@ from mailwright.engine import (
     SHIPPED,
     Plan,
     compile_mail,
-    render_context,
-    run_fingerprint,
-    select_recipients,
+    plan_campaign,
 )
 from mailwright.errors import MailwrightError
+from mailwright.experiments import versions_of
 from mailwright.progress import Stages
 from mailwright.workspace import Workspace, open_workspace
 from preview.ground import Ground, read_ground, recommended, request_for, reread_campaigns, reread_segments
@@ -157,7 +157,7 @@ class Desk:
                     held, campaign, lambda: _whole_plan(ground, campaign, self.settings, stages), ground
                 )
             elif held.library_changed:
-                self._renew_library(held, campaign)
+                self._renew_library(held, campaign, stages)
             if exact and not held.choices_are_current:
                 held.plan = _choose_again(held.plan)
                 held.choices_are_current, held.memo = True, {}
@@ -226,11 +226,15 @@ class Desk:
             return reread_segments(ground)
         return reread_campaigns(ground)
 
-    def _renew_library(self, held: _Held, campaign: str) -> None:
+    def _renew_library(self, held: _Held, campaign: str, stages: Stages) -> None:
         """Compile again; what was counted and chosen stays as long as no rule has changed."""
-        before, current, memo = held.plan, held.choices_are_current, held.memo
-        self._renew(held, campaign, lambda: _recompiled(before), held.ground)
+        before, current, memo, ground = held.plan, held.choices_are_current, held.memo, held.ground
+        self._renew(
+            held, campaign, lambda: _recompiled(before, ground, campaign, self.settings, stages), ground
+        )
         if held.plan is before:
+            return
+        if held.plan.assignment is not before.assignment:
             return
         held.choices_are_current = current and has_same_choices(before, held.plan)
         if held.choices_are_current:
@@ -248,39 +252,27 @@ class Desk:
 
 
 def _whole_plan(ground: Ground, campaign: str, settings: PreviewSettings, stages: Stages) -> Plan:
-    """The stages of ``engine.plan`` that depend on the campaign."""
+    """The stages that depend on the campaign."""
     request = request_for(ground, campaign, settings)
-    audience = ground.source.audience
-    found, everyone = recommended(ground, request, stages)
-    with stages("compile"):
-        compiled = compile_mail(request, ground.source.assets)
-    with stages("choose"):
-        admission = select_recipients(request, everyone, audience)
-        choices = choose_blocks(
-            compiled,
-            everyone.filter(pa.array(admission.admitted)),
-            now=request.now,
-            interactions=audience.interactions,
-        )
-    mark = run_fingerprint(request, compiled, audience, ground.model)
-    return Plan(
-        request=request,
-        source=ground.source,
-        segmentation=ground.segmentation,
-        model=ground.model,
-        recommendations=found,
-        compiled=compiled,
-        admission=admission,
-        everyone=everyone,
-        choices=choices,
-        context=render_context(request, audience, mark),
-        fingerprint=mark,
+    return plan_campaign(
+        request,
+        ground.source,
+        ground.segmentation,
+        ground.model,
+        stages,
+        shared=partial(recommended, ground),
     )
 
 
-def _recompiled(plan: Plan) -> Plan:
-    """The plan with its template and blocks read again; who gets which of them is not yet chosen again."""
-    return with_compiled(plan, compile_mail(plan.request, plan.source.assets))
+def _recompiled(plan: Plan, ground: Ground, campaign: str, settings: PreviewSettings, stages: Stages) -> Plan:
+    """The plan with its template and blocks read again; who gets which of them is not yet chosen again.
+
+    Where blocks of an experiment changed, its arms are drawn anew, and all that hangs on them is made again.
+    """
+    compiled = compile_mail(plan.request, plan.source.assets)
+    if versions_of(compiled) != plan.assignment.versions:
+        return _whole_plan(ground, campaign, settings, stages)
+    return with_compiled(plan, compiled)
 
 
 def _choose_again(plan: Plan) -> Plan:

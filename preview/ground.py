@@ -20,6 +20,7 @@ from mailwright.engine import (
     segment_audience,
     trained_model,
 )
+from mailwright.experiments import read_promotions
 from mailwright.progress import Stages
 from mailwright.workspace import Workspace, open_workspace
 from preview.settings import PreviewSettings
@@ -106,6 +107,7 @@ def request_for(ground: Ground, campaign: str, settings: PreviewSettings) -> Req
         occasion=ground.workspace.campaign(campaign).value.occasion,
         secret=settings.secret,
         workers=settings.workers,
+        promotions=read_promotions(ground.workspace),
     )
 
 

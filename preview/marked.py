@@ -35,11 +35,12 @@ def _mark(slot: str, block: str, write: Write) -> Write:
 def marked_html(plan: Plan, one: pa.Table) -> bytes:
     """The HTML of one row's mail with marks around its blocks; empty when there is no mail."""
     programs = plan.context.programs
-    key = f"{plan.compiled.fingerprint}!"
-    if key not in programs:
-        programs[key] = Program(plan.compiled, plan.context, around=_mark)
     batch = one.combine_chunks().to_batches()[0]
     row = next(batch_rows(batch, row_columns(plan.compiled), plan.context.catalogue))
+    edition = plan.compiled.edition(row)
+    key = f"{edition.fingerprint}!"
+    if key not in programs:
+        programs[key] = Program(edition, plan.context, around=_mark)
     return programs[key].mail(row).html
 
 

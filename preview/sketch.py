@@ -40,7 +40,7 @@ def has_same_choices(plan: Plan, made: Plan) -> bool:
     slot, in the same order, by the same rules. Most saves change words only."""
 
     def rules(of: Plan) -> list[tuple[str, bool, list[object]]]:
-        slots = of.compiled.compiled_slots.values()
+        slots = of.compiled.all_slots.values()
         return [(slot.name, slot.optional, [(b.name, b.spec) for b in slot.blocks]) for slot in slots]
 
     return rules(plan) == rules(made)
@@ -50,7 +50,7 @@ def has_same_rules(plan: Plan, sketch: Plan) -> bool:
     """Whether the blocks of the sketch are chosen by the rules that chose them in the plan."""
     return all(
         block.spec == plan.compiled.block(slot.name, block.name).spec
-        for slot in sketch.compiled.compiled_slots.values()
+        for slot in sketch.compiled.all_slots.values()
         for block in slot.blocks
         if block.name in plan.compiled.slots[slot.name]
     ) and all(

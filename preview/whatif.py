@@ -17,6 +17,7 @@ from audience import FEATURES, add_features, arrow_schema
 from mailwright.catalog import event_schemas, profile_schema, segment_catalog
 from mailwright.engine import Plan, beside
 from mailwright.errors import UsageError, did_you_mean
+from mailwright.experiments import ARMS
 from mailwright.explain import row_of
 from mailwright.model.schema import Schema
 from mailwright.models import tuned_spec
@@ -139,6 +140,8 @@ def imagine(plan: Plan, ground: Ground, profile_id: str, changes: Changes, *, ma
     member = pa.table({name: [name.removeprefix("segment:") in segments] for name in names})
     one = beside(one, _recommended(plan, ground, row, one, member, everything, changes))
     one = beside(one, member)
+    arms = [name for name in plan.everyone.column_names if name == ARMS or name.startswith("experiment:")]
+    one = beside(one, plan.everyone.slice(row, 1).select(arms))
     choices = choose_blocks(plan.compiled, one, now=plan.request.now, interactions=mine)
     outside = _outside(plan, row, one.to_pylist()[0], segments, events)
     return render_row(plan, beside(one, choices.columns), outside, mask=mask)

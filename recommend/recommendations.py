@@ -80,7 +80,10 @@ class Recommendations:
     def source_counts(self) -> dict[str, int]:
         """How many items came from each source, sources without any included."""
         counts = Counter(self.sources[self.items >= 0].tolist())
-        return {name: counts.get(code, 0) for code, name in enumerate(self.source_names)}
+        named: Counter[str] = Counter(dict.fromkeys(self.source_names, 0))
+        for code, name in enumerate(self.source_names):
+            named[name] += counts.get(code, 0)  # of mixed strategies several sources have one name
+        return dict(named)
 
     def _codes_of(self, rows: I64) -> I64:
         codes = np.full((len(rows), self.items.shape[1]), -1, np.int64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import orjson
@@ -12,6 +13,9 @@ from render.context import RenderContext
 from render.mail import Mail
 from render.program import program
 from render.rows import batch_rows
+
+ARMS = "arms"
+"""The column that lists the experiments in which a row takes part (``measure.Assignment.enrolled``)."""
 
 MAILS = pa.schema(
     [
@@ -38,19 +42,29 @@ def render_batch(compiled: CompiledCampaign, context: RenderContext, batch: pa.R
     The columns read are the attributes, ``segment:…``, ``recommendations`` and ``slot:…`` (and
     ``eligible:…``, when ``choose_blocks`` made it). A mail that cannot be made is skipped with its reason.
     """
-    bound = program(compiled, context)
     rows = batch_rows(batch, row_columns(compiled), context.catalogue)
-    values = [mail_row(bound.mail(row), row, compiled) for row in rows]
+    values = [mail_row(*made, compiled) for made in _made(compiled, context, rows)]
     columns = zip(*values, strict=True) if values else [()] * len(MAILS)
     arrays = [pa.array(column, field.type) for column, field in zip(columns, MAILS, strict=True)]
     return pa.RecordBatch.from_arrays(arrays, schema=MAILS)
 
 
+def _made(
+    compiled: CompiledCampaign, context: RenderContext, rows: Iterable[dict[str, Any]]
+) -> Iterator[tuple[Mail, dict[str, Any]]]:
+    """The mail of each row, by the edition that its arms ask for."""
+    bound = program(compiled, context)
+    if not compiled.editions:
+        return ((bound.mail(row), row) for row in rows)
+    return ((program(compiled.edition(row), context).mail(row), row) for row in rows)
+
+
 def row_columns(compiled: CompiledCampaign) -> list[str]:
     """The columns of the frame that rendering reads."""
     always = {"profile_id", "locale", "recommendations", "recommendation_note"}
-    slots = {f"{kind}:{slot}" for slot in compiled.compiled_slots for kind in ("slot", "eligible")}
-    return sorted(compiled.names | always | slots)
+    slots = {f"{kind}:{slot}" for slot in compiled.all_slots for kind in ("slot", "eligible")}
+    arms = {f"experiment:{name}" for name in compiled.experiments}
+    return sorted(compiled.names | always | slots | arms | ({ARMS} if arms else set()))
 
 
 def headers(unsubscribe_url: str) -> list[tuple[str, str]]:
@@ -59,6 +73,16 @@ def headers(unsubscribe_url: str) -> list[tuple[str, str]]:
         ("List-Unsubscribe", f"<{unsubscribe_url}>"),
         ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
     ]
+
+
+def arms_shown(row: Mapping[str, Any], compiled: CompiledCampaign) -> dict[str, Any]:
+    """What a trace says of experiments: the arm of each, and those of them in which a promoted winner is
+    shown to somebody who takes no part."""
+    shown = {name: row[f"experiment:{name}"] for name in compiled.experiments}
+    shown = {name: arm for name, arm in shown.items() if arm is not None}
+    taking_part = {entry["experiment"] for entry in row.get(ARMS) or ()}
+    promoted = [name for name in shown if name not in taking_part]
+    return ({"experiments": shown} if shown else {}) | ({"promoted": promoted} if promoted else {})
 
 
 def mail_row(mail: Mail, row: dict[str, Any], compiled: CompiledCampaign) -> tuple[Any, ...]:
@@ -92,8 +116,11 @@ def compact_trace(mail: Mail, row: dict[str, Any], compiled: CompiledCampaign) -
     }
     if mail.failed:
         shown["failed"] = mail.failed
+    if compiled.experiments:
+        shown |= arms_shown(row, compiled)
     if mail.uses:
-        codes = {"html": compiled.html, "line": compiled.line}
+        edition = compiled.edition(row)
+        codes = {"html": edition.html, "line": edition.line}
         used = {(codes[mode].fallbacks[number][0], str(value)) for mode, number, value in mail.uses}
         shown["fallbacks"] = sorted(used)
     if row["recommendations"]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,15 +38,15 @@ def choose_blocks(
     """The best eligible block of each slot for each row; rules run once, columnar."""
     rules = {
         f"{slot.name}/{index}/{number}": rule
-        for slot in compiled.compiled_slots.values()
+        for slot in compiled.all_slots.values()
         for index, block in enumerate(slot.blocks)
         for number, rule in enumerate(block.rules)
     }
     truth = evaluate_rules(rules, frame, now=now, interactions=interactions) if rules else pa.table({})
     columns: dict[str, pa.Array] = {}
-    for slot in compiled.compiled_slots.values():
+    for slot in compiled.all_slots.values():
         columns |= _choose(slot, compiled, frame, truth, now)
-    return Choices(pa.table(columns), _variants(columns, frame.num_rows))
+    return Choices(pa.table(columns), _variants(columns, frame.num_rows, edition_names(compiled, frame)))
 
 
 def eligible(
@@ -63,6 +63,8 @@ def eligible(
         return np.zeros(frame.num_rows, dtype=bool)
     if block.spec.locale:
         rows &= _in_locale(block, compiled, frame)
+    if block.spec.experiment is not None:
+        rows &= _in_arm(frame, block.spec.experiment.name, block.spec.experiment.arm)
     for number, _ in enumerate(block.rules):
         rows &= pc.fill_null(truth[f"{key}/{number}"], False).to_numpy().astype(bool)
     return rows
@@ -73,8 +75,9 @@ def _choose(
 ) -> dict[str, pa.Array]:
     bits = np.zeros(frame.num_rows, dtype=np.int64)
     chosen = np.full(frame.num_rows, -1, dtype=np.int32)
+    there = _has_slot(slot.name, compiled, frame)
     for index, block in enumerate(slot.blocks):
-        rows = eligible(block, compiled, frame, truth, f"{slot.name}/{index}", now)
+        rows = there & eligible(block, compiled, frame, truth, f"{slot.name}/{index}", now)
         bits |= rows.astype(np.int64) << index
         chosen[rows & (chosen < 0)] = index
     words = pa.array([block.name for block in slot.blocks], pa.string())
@@ -83,6 +86,48 @@ def _choose(
         f"slot:{slot.name}": pa.DictionaryArray.from_arrays(indices, words),
         f"eligible:{slot.name}": pa.array(bits),
     }
+
+
+def edition_rows(compiled: CompiledCampaign, frame: pa.Table) -> Iterator[tuple[CompiledCampaign, Mask]]:
+    """Each edition and the rows whose arms ask for it; rows that none asks for get the campaign itself."""
+    rest = np.ones(frame.num_rows, dtype=bool)
+    for arms, edition in compiled.editions.items():
+        rows = np.ones(frame.num_rows, dtype=bool)
+        for name, arm in zip(compiled.varied, arms, strict=True):
+            rows &= _in_arm(frame, name, arm)
+        rest &= ~rows
+        yield edition, rows
+    yield compiled, rest
+
+
+def edition_names(compiled: CompiledCampaign, frame: pa.Table) -> pa.Array | None:
+    """The name of each row's edition; None where there are no editions."""
+    if not compiled.editions:
+        return None
+    names = np.full(frame.num_rows, "", dtype=object)
+    for edition, rows in edition_rows(compiled, frame):
+        names[rows] = edition.edition_name
+    return pa.array(names, pa.string())
+
+
+def _has_slot(slot: str, compiled: CompiledCampaign, frame: pa.Table) -> Mask:
+    """The rows whose template has the slot."""
+    if all(slot in edition.compiled_slots for edition in (compiled, *compiled.editions.values())):
+        return np.ones(frame.num_rows, dtype=bool)
+    there = np.zeros(frame.num_rows, dtype=bool)
+    for edition, rows in edition_rows(compiled, frame):
+        there[rows] = slot in edition.compiled_slots
+    return there
+
+
+def _in_arm(frame: pa.Table, experiment: str, arm: str | None) -> Mask:
+    """The rows that are shown this arm; None: those that are shown none."""
+    name = f"experiment:{experiment}"
+    if name not in frame.column_names:
+        return np.full(frame.num_rows, arm is None)
+    column = frame[name].cast(pa.string())
+    found = pc.is_null(column) if arm is None else pc.fill_null(pc.equal(column, arm), False)
+    return np.asarray(found.to_numpy()).astype(bool)
 
 
 def _in_locale(block: CompiledBlock, compiled: CompiledCampaign, frame: pa.Table) -> Mask:
@@ -97,17 +142,17 @@ def _in_locale(block: CompiledBlock, compiled: CompiledCampaign, frame: pa.Table
     return np.array(fit, dtype=bool)[column.indices.to_numpy()] if fit else np.zeros(0, dtype=bool)
 
 
-def _variants(columns: Mapping[str, pa.Array], rows: int) -> dict[str, int]:
-    """How many rows have each combination of blocks, the most frequent first."""
+def _variants(columns: Mapping[str, pa.Array], rows: int, editions: pa.Array | None) -> dict[str, int]:
+    """How many rows have each combination of blocks (and edition), the most frequent first."""
     slots = [name for name in columns if name.startswith("slot:")]
-    if not slots:
+    if not slots and editions is None:
         return {"": rows} if rows else {}
-    grouped = (
-        pa.table({name: columns[name].dictionary_decode() for name in slots})
-        .group_by(slots)
-        .aggregate([([], "count_all")])
-    )
+    keys = {name: columns[name].dictionary_decode() for name in slots}
+    if editions is not None:
+        keys["edition"] = editions
+    grouped = pa.table(keys).group_by(list(keys)).aggregate([([], "count_all")])
     counts: Counter[str] = Counter()
     for row in grouped.to_pylist():
-        counts[variant_id({name.removeprefix("slot:"): row[name] for name in slots})] += row["count_all"]
+        shown = {name.removeprefix("slot:"): row[name] for name in slots}
+        counts[variant_id(shown, row.get("edition", ""))] += row["count_all"]
     return dict(sorted(counts.items(), key=lambda pair: (-pair[1], pair[0])))

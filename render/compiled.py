@@ -10,6 +10,7 @@ from typing import Any
 
 from mailwright.errors import Location
 from mailwright.model.campaign import CampaignSpec
+from mailwright.model.experiment import ExperimentSpec
 from mailwright.model.workspace import WorkspaceSpec
 from render.library import BlockSpec, Strings
 from render.placed import Piece, Token
@@ -134,13 +135,35 @@ class CompiledCampaign:
     warnings: tuple[str, ...]
     stats: CompileStats
     template: TemplateText = field(repr=False)
+    experiments: Mapping[str, ExperimentSpec] = field(default_factory=dict)
+    """Those that recipients may take part in: the column ``experiment:<name>`` holds the arm, NULL none."""
+    content: Mapping[str, str] = field(default_factory=dict)
+    """Experiment → fingerprint of what its arms show beside their settings (``experiment.version_of``)."""
+    varied: tuple[str, ...] = ()
+    """The experiments whose arms change the template, subject, preheader or constants."""
+    editions: Mapping[tuple[str | None, ...], CompiledCampaign] = field(default_factory=dict, repr=False)
+    """Arms of ``varied`` → the campaign as they show it. This one is the campaign as it is written."""
+    edition_name: str = ""
+    """Of an edition: the arms that make it, ``subject=short``; a part of the names of its variants."""
+
+    def edition(self, row: Mapping[str, Any]) -> CompiledCampaign:
+        """The campaign as the arms of one row show it."""
+        if not self.editions:
+            return self
+        return self.editions.get(tuple(row.get(f"experiment:{name}") for name in self.varied), self)
+
+    @property
+    def all_slots(self) -> Mapping[str, CompiledSlot]:
+        """The slots of all editions; a slot has the same blocks in every template."""
+        slots = dict(self.compiled_slots)
+        for edition in self.editions.values():
+            slots = {**edition.compiled_slots, **slots}
+        return slots
 
     @property
     def slots(self) -> dict[str, tuple[str, ...]]:
         """Slot → names of its blocks, in the order in which they are tried."""
-        return {
-            name: tuple(block.name for block in slot.blocks) for name, slot in self.compiled_slots.items()
-        }
+        return {name: tuple(block.name for block in slot.blocks) for name, slot in self.all_slots.items()}
 
     def block(self, slot: str, name: str) -> CompiledBlock:
-        return next(block for block in self.compiled_slots[slot].blocks if block.name == name)
+        return next(block for block in self.all_slots[slot].blocks if block.name == name)

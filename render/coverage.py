@@ -97,7 +97,7 @@ class Coverage:
 def choice_coverage(compiled: CompiledCampaign, choices: Choices) -> Coverage:
     """Recipients per block and variant, without rendering: a million profiles in seconds."""
     blocks = []
-    for slot in compiled.compiled_slots.values():
+    for slot in compiled.all_slots.values():
         bits = choices.columns[f"eligible:{slot.name}"].to_numpy()
         chosen = choices.columns[f"slot:{slot.name}"].combine_chunks()
         index = np.asarray(chosen.indices.fill_null(-1)) if len(chosen) else np.zeros(0, dtype=np.int64)
@@ -107,7 +107,7 @@ def choice_coverage(compiled: CompiledCampaign, choices: Choices) -> Coverage:
             instead = Counter(index[may].tolist()).most_common(1) if not got and may.any() else []
             shadow = slot.blocks[instead[0][0]].name if instead and instead[0][0] >= 0 else None
             blocks.append(BlockCoverage(slot.name, block.name, int(may.sum()), got, shadow))
-    recipients = choices.columns.num_rows if compiled.compiled_slots else sum(choices.variants.values())
+    recipients = choices.columns.num_rows if compiled.all_slots else sum(choices.variants.values())
     return Coverage(compiled.name, recipients, False, tuple(blocks), dict(choices.variants))
 
 
@@ -189,7 +189,7 @@ def _rests(shows: Iterable[str], compiled: CompiledCampaign) -> bool:
     for what in shows:
         kind, name, slot = what.split("|", 2)
         if kind == "block":
-            blocks = compiled.compiled_slots[slot].blocks
+            blocks = compiled.all_slots[slot].blocks
             if blocks[0].name != name and compiled.block(slot, name).needs_nothing:
                 return True
     return False

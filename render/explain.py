@@ -8,7 +8,7 @@ from typing import Any
 
 from mailwright.model.recommendation import Recommendation
 from mailwright.model.trace import Candidate, FallbackUse, Outcome, SlotTrace, Trace
-from render.batch import row_columns
+from render.batch import arms_shown, row_columns
 from render.compiled import CompiledBlock, CompiledCampaign, CompiledSlot
 from render.context import RenderContext
 from render.formats import locale_chain
@@ -23,8 +23,10 @@ def explain_row(compiled: CompiledCampaign, context: RenderContext, row: Mapping
 
     ``row`` is one row of the frame with its blocks chosen, as ``Table.to_pylist()`` gives it.
     """
-    bound = program(compiled, context)
     made = mapping_row(row, row_columns(compiled), context.catalogue)
+    arms = arms_shown(made, compiled) if compiled.experiments else {}
+    compiled = compiled.edition(made)
+    bound = program(compiled, context)
     mail = bound.mail(dict(made))
     events = context.events(row["profile_id"]) if context.events else EventView()
     segments = tuple(
@@ -48,6 +50,8 @@ def explain_row(compiled: CompiledCampaign, context: RenderContext, row: Mapping
             for item in recommended
         ),
         recommendation_note=row.get("recommendation_note") or "",
+        experiments=arms.get("experiments", {}),
+        promoted=tuple(arms.get("promoted", ())),
         skip=str(mail.skip) if mail.skip else None,
         skip_detail=mail.detail,
     )
@@ -107,6 +111,10 @@ def _candidate(
         return Candidate(
             block.name, "locale", f"for {', '.join(block.spec.locale)}; this mail is in {locale}"
         )
+    if (test := block.spec.experiment) is not None and made.get(f"experiment:{test.name}") != test.arm:
+        arm = made.get(f"experiment:{test.name}")
+        here = f"this profile is in {arm!r}" if arm else "this profile takes no part"
+        return Candidate(block.name, "experiment", f"for the arm {test.arm!r} of {test.name!r}; {here}")
     outcomes: list[Outcome] = []
     for verdict, wanted in (("needs", block.needs), ("condition", (block.when,) if block.when else ())):
         for rule in wanted:

@@ -31,14 +31,14 @@ def render_grouped_batch(
     compiled: CompiledCampaign, context: RenderContext, batch: pa.RecordBatch
 ) -> pa.RecordBatch:
     """``render_batch``, with the skeleton and the leaves of each mail."""
-    bound, splitter = program(compiled, context), splitter_of(compiled, context)
     bodies: dict[str, int] = {}
     written: list[bytes] = []
     values, numbers, leaves = [], list[int | None](), list[tuple[str, ...] | None]()
     for row in batch_rows(batch, row_columns(compiled), context.catalogue):
-        mail = bound.mail(row)
+        edition = compiled.edition(row)
+        mail = program(edition, context).mail(row)
         values.append(mail_row(mail, row, compiled))
-        found = splitter.split(row, mail) if mail.skip is None else None
+        found = splitter_of(edition, context).split(row, mail) if mail.skip is None else None
         if found is None:
             numbers.append(None)
             leaves.append(None)

@@ -25,10 +25,15 @@ Strings = dict[str, str | dict[str, str]]
 
 
 class Arm(Spec):
-    """The arm of an experiment in which a block takes part."""
+    """The arm of an experiment in which a block takes part, and in no other.
+
+    Where the campaign declares no experiment of that name, the blocks do: ``experiment.declared_by_blocks``.
+    """
 
     name: str
     arm: str
+    share: float | None = Field(default=None, gt=0, lt=1)
+    """Of the enrolled profiles, where the blocks declare the experiment."""
 
 
 class BlockSpec(Spec):

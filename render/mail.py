@@ -44,12 +44,15 @@ class Mail:
     """Output, number and shown value of each fallback used."""
     unsubscribe_url: str = ""
     arms: frozenset[int] = frozenset()
+    edition: str = ""
+    """``CompiledCampaign.edition_name``."""
 
     @property
     def variant(self) -> str:
-        return variant_id(self.slots)
+        return variant_id(self.slots, self.edition)
 
 
-def variant_id(slots: Mapping[str, str | None]) -> str:
-    """The name of a combination of blocks: ``hero=vip;cross_sell=-``."""
-    return ";".join(f"{slot}={block or '-'}" for slot, block in slots.items())
+def variant_id(slots: Mapping[str, str | None], edition: str = "") -> str:
+    """The name of a combination of blocks: ``hero=vip;cross_sell=-``; of an edition ``…;@subject=short``."""
+    named = [f"{slot}={block or '-'}" for slot, block in slots.items()]
+    return ";".join([*named, f"@{edition}"] if edition else named)

@@ -107,6 +107,7 @@ class Program:
         profile = row["profile_id"]
         context = self.context
         mail = Mail(message_id(context.campaign, profile, context.occasion))
+        mail.edition = self.compiled.edition_name
         mail.unsubscribe_url = context.signer.unsubscribe_url(profile, context.campaign, context.occasion)
         self.complete(row, mail.unsubscribe_url)
         uses: list[tuple[int, Any]] = []

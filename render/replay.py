@@ -23,10 +23,10 @@ from mailwright.model.schema import Attribute
 from mailwright.model.workspace import WorkspaceSpec
 from render.batch import render_batch, row_columns
 from render.compiled import CompiledCampaign
-from render.compiling import compile_campaign
 from render.context import RenderContext
+from render.editions import compile_campaign
 from render.library import Library, load_library
-from render.program import Program
+from render.program import program
 from render.rows import batch_rows
 from rules import RuleCatalog
 
@@ -114,14 +114,14 @@ class Capturer:
         self._noting = _Noting(context.catalogue)
         run = replace(context, programs={})
         run.__dict__["catalogue"] = self._noting
-        self._program = Program(compiled, run)
+        self._run = run
         self._position = {item: row for row, item in enumerate(context.items["item_id"].to_pylist())}
 
     def items(self, one: pa.RecordBatch) -> pa.Table:
         """What the mail of a batch of one row shows of the catalogue."""
         self._noting.seen.clear()
         for made in batch_rows(one, row_columns(self._compiled), self._noting):
-            self._program.mail(made)
+            program(self._compiled.edition(made), self._run).mail(made)
         positions = sorted(self._position[item] for item in self._noting.seen)
         return self._context.items.take(pa.array(positions, pa.int64()))
 

@@ -30,9 +30,9 @@ SEEN = pa.schema(
 
 def see_batch(compiled: CompiledCampaign, context: RenderContext, batch: pa.RecordBatch) -> pa.RecordBatch:
     """What the mails of a batch show, mails that show the same in one row (``SEEN``)."""
-    bound = program(compiled, context, record=True)
     groups: list[dict[str, Any]] = []
     for row in batch_rows(batch, row_columns(compiled), context.catalogue):
+        bound = program(compiled.edition(row), context, record=True)
         mail = bound.mail(row)
         groups.append(
             {

@@ -62,11 +62,14 @@ def verify(
     A block that failed in the compiled mail must fail the slow way too.
     """
     rows = _sample(compiled, frame, sample, seed)
-    bound, slow = program(compiled, context), SlowWay(compiled, context)
+    ways: dict[str, SlowWay] = {}
     differences: list[Difference] = []
     variants, mails, skipped = set(), 0, 0
     made = batch_rows(_one_batch(rows), row_columns(compiled), context.catalogue)
     for done, row in enumerate(made, 1):
+        edition = compiled.edition(row)
+        bound = program(edition, context)
+        slow = ways.setdefault(edition.fingerprint, SlowWay(edition, context))
         mail = bound.mail(dict(row))
         variants.add(mail.variant)
         mails += mail.skip is None
@@ -121,7 +124,8 @@ def _sample(compiled: CompiledCampaign, frame: pa.Table, size: int, seed: int) -
     """One row of each combination of chosen blocks, then rows in an order that the seed draws."""
     if frame.num_rows <= size:
         return frame
-    slots = [f"slot:{name}" for name in compiled.compiled_slots if f"slot:{name}" in frame.column_names]
+    slots = [f"slot:{name}" for name in compiled.all_slots if f"slot:{name}" in frame.column_names]
+    slots += [f"experiment:{name}" for name in compiled.varied if f"experiment:{name}" in frame.column_names]
     combinations = list(zip(*(frame[name].to_pylist() for name in slots), strict=True)) if slots else []
     first = sorted({key: index for index, key in reversed(list(enumerate(combinations)))}.values())
     ids = frame["profile_id"].to_pylist()

@@ -55,6 +55,8 @@ class Event:
     reason: RejectReason | None = None
     detail: str = ""
     url: str | None = None
+    machine: bool = False
+    """Of an open or click: the ESP says that a program did it (a privacy proxy, a link scanner)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ class QuietHours:
 
     def until(self, now: datetime, timezone: str) -> datetime | None:
         """When the quiet that ``now`` falls into ends, or None when it is not quiet."""
-        local = now.astimezone(_zone(timezone) or _zone(self.timezone) or ZoneInfo("UTC"))
+        local = now.astimezone(zone_of(timezone) or zone_of(self.timezone) or ZoneInfo("UTC"))
         at = local.time()
         over_midnight = self.start > self.end
         quiet = at >= self.start or at < self.end if over_midnight else self.start <= at < self.end
@@ -90,7 +90,8 @@ class DeliveryPolicy:
     """Of the jitter; None: a different one every run."""
 
 
-def _zone(name: str) -> ZoneInfo | None:
+def zone_of(name: str) -> ZoneInfo | None:
+    """The zone of an IANA name; None for none, and for a name that there is not."""
     if not name:
         return None
     try:

@@ -16,11 +16,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from audience.rfm import RfmCuts
-from mailwright.model.schema import ADDED, PURCHASED, VIEWED
+from mailwright.model.schema import ADDED, MAIL_CLICKED, MAIL_OPENED, PURCHASED, VIEWED
 
 Row = Mapping[str, Any]
 _REMOVED = "product_removed"
-_SAYS = {VIEWED: 1, ADDED: 3, PURCHASED: 5}
+_SAYS = {VIEWED: 1, ADDED: 3, PURCHASED: 5, MAIL_CLICKED: 2, MAIL_OPENED: 0.5}
 _DAY = 86400.0
 _MOST = 2**63 - 1
 

@@ -18,7 +18,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from mailwright.model.experiment import is_held_out
+from mailwright.model.identity import message_id
 from mailwright.model.message import Message, SkipReason
 from send import Adapter, DeliveryPolicy, Outbox
 from send.outbox.enlist import enlist_in
@@ -30,7 +30,7 @@ from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Op, Trigger
 from triggers.runs import ASLEEP, Journal, Run, last_seen
-from triggers.schema import sends
+from triggers.schema import records, sends
 from triggers.store import Store
 from triggers.world import World
 
@@ -176,11 +176,6 @@ class Firing:
             why = self._journal.why(trigger.when, profile, context)
             self._over(run, "suppressed", "when", now, detail=why)
             return False
-        if is_held_out(self._world.workspace.spec.holdout, "global", run.profile_id) or is_held_out(
-            spec.holdout, f"trigger:{run.trigger}", run.profile_id
-        ):
-            self._over(run, "suppressed", str(SkipReason.HOLDOUT), now)
-            return False
         if spec.quiet_hours is not None:
             quiet = QuietHours(
                 spec.quiet_hours.start, spec.quiet_hours.end, self._world.workspace.spec.timezone
@@ -195,25 +190,31 @@ class Firing:
     # ── rendering ──
 
     def _render(self, due: Sequence[Due], profiles: Mapping[str, Snapshot], now: datetime) -> None:
-        by_campaign: dict[str, list[Due]] = defaultdict(list)
+        by_campaign: dict[tuple[str, str], list[Due]] = defaultdict(list)
         for one in due:
             if one.effect is not None and one.effect.what == "mail":
-                by_campaign[one.effect.campaign].append(one)
-        for campaign, some in by_campaign.items():
+                by_campaign[one.effect.campaign, one.run.trigger].append(one)
+        for (campaign, name), some in by_campaign.items():
+            trigger = self._triggers[name]
             wanted = [(one.run.profile_id, self._occasion(one.run)) for one in some]
             try:
-                made = self._mails.make(campaign, wanted, profiles, now)
+                made = self._mails.make(campaign, wanted, profiles, now, trigger)
             except Exception:
                 # One that breaks the stages must not hold up the others: each on its own.
-                made = [self._alone(campaign, one, profiles, now) for one in wanted]
+                made = [self._alone(campaign, one, profiles, now, trigger) for one in wanted]
             for one, mail in zip(some, made, strict=True):
                 one.made = mail
 
     def _alone(
-        self, campaign: str, wanted: tuple[str, str], profiles: Mapping[str, Snapshot], now: datetime
+        self,
+        campaign: str,
+        wanted: tuple[str, str],
+        profiles: Mapping[str, Snapshot],
+        now: datetime,
+        trigger: Trigger,
     ) -> Made:
         try:
-            return self._mails.make(campaign, [wanted], profiles, now)[0]
+            return self._mails.make(campaign, [wanted], profiles, now, trigger)[0]
         except Exception as error:
             return Made(None, str(SkipReason.RENDER_FAILED), f"{type(error).__name__}: {error}"[:500])
 
@@ -265,11 +266,14 @@ class Firing:
         assert made is not None
         capped = self._capped(batch.connection, run, batch.now) if made.message is not None else ""
         if made.message is None:
+            if made.reason == SkipReason.HOLDOUT:
+                self._record(batch.connection, run, op.campaign, made, batch.now)
             self._skip(run, profile, op.campaign, made.reason, batch.now, detail=made.detail)
         elif capped:
             self._skip(run, profile, op.campaign, str(SkipReason.CAPPED), batch.now, detail=capped)
         else:
             self._send(batch.connection, run, made.message, batch.now)
+            self._record(batch.connection, run, op.campaign, made, batch.now)
             self._next(run, profile, batch.now)
 
     def _capped(self, connection: sa.Connection, run: Run, now: datetime) -> str:
@@ -304,6 +308,21 @@ class Firing:
         self._store.db.insert_new(connection, sends, [row])
         run.mails += 1
         self._note(run, "sent", now, campaign=message.campaign, message_id=message.message_id)
+
+    def _record(self, connection: sa.Connection, run: Run, campaign: str, made: Made, now: datetime) -> None:
+        """What measuring will need of a mail, or of one that was held back."""
+        occasion = self._occasion(run)
+        row = {
+            "message_id": message_id(campaign, run.profile_id, occasion),
+            "trigger": run.trigger,
+            "profile_id": run.profile_id,
+            "campaign": campaign,
+            "occasion": occasion,
+            "at": now.timestamp(),
+            "skip_reason": made.reason or None,
+            "facts": made.facts,
+        }
+        self._store.db.insert_new(connection, records, [row])
 
     def _skip(
         self, run: Run, profile: LiveProfile, campaign: str, reason: str, now: datetime, detail: str = ""

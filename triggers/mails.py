@@ -8,28 +8,38 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+import orjson
 import pyarrow as pa
 
 from audience import add_features, arrow_schema
 from audience.address import ADDRESS_ATTRIBUTES
 from mailwright.engine import (
     Request,
+    assign,
     audience_rule,
     beside,
+    delivery_columns,
+    holdouts,
     render_context,
     run_fingerprint,
+    strategies,
 )
+from mailwright.experiments import ARMS, arm_columns
 from mailwright.model.message import Message
 from mailwright.model.schema import PROFILE_ATTRIBUTES
 from mailwright.models import tuned_spec
 from mailwright.recipients import admit
 from mailwright.run import messages_of
+from measure import held_out_mask
+from measure.assignment import Assignment
 from recommend import recommend_items
+from recommend.mixed import mixed
 from recommend.recommendations import STRUCT
 from render import CompiledCampaign, RenderContext, choose_blocks, render_batch
 from rules import EventView, RuleContext, event_views
 from segments import segments_of
 from triggers.profile import LiveProfile
+from triggers.program import Trigger
 from triggers.world import World, interactions_of, without
 
 
@@ -40,6 +50,8 @@ class Made:
     message: Message | None
     reason: str = ""
     detail: str = ""
+    facts: bytes = b"{}"
+    """What measuring needs to know of it, JSON (``schema.records``)."""
 
 
 @dataclass(frozen=True)
@@ -67,26 +79,34 @@ class MailMaker:
         wanted: Sequence[tuple[str, str]],
         profiles: Mapping[str, Snapshot],
         now: datetime,
+        trigger: Trigger | None = None,
     ) -> list[Made]:
-        """A mail of ``campaign`` for each (profile, occasion), in order."""
+        """A mail of ``campaign`` for each (profile, occasion), in order; ``trigger`` is what sends it."""
         world = self._world
-        compiled = world.campaign(campaign, now)
+        compiled = world.campaign(campaign, now, trigger)
+        request = world.request(campaign, "", now, trigger)
         ids = sorted({profile_id for profile_id, _ in wanted})
-        frame, interactions = self._frame(campaign, ids, profiles, now)
+        frame, interactions = self._frame(request, compiled, ids, profiles, now)
         frame = beside(frame, choose_blocks(compiled, frame, now=now, interactions=interactions).columns)
         rows = {name: row for row, name in enumerate(ids)}
-        reasons = self._refused(campaign, frame, interactions, now)
+        reasons = self._refused(request, frame, interactions, now)
         made: list[Made] = []
         for profile_id, occasion in wanted:
             row = rows[profile_id]
+            one = frame.slice(row, 1)
             if reasons[row]:
-                made.append(Made(None, reasons[row]))
+                made.append(Made(None, reasons[row], facts=_facts(one, {})))
             else:
-                made.append(self._one(campaign, compiled, frame.slice(row, 1), occasion, now))
+                made.append(self._one(replace(request, occasion=occasion), compiled, one))
         return made
 
     def _frame(
-        self, campaign: str, ids: list[str], profiles: Mapping[str, Snapshot], now: datetime
+        self,
+        request: Request,
+        compiled: CompiledCampaign,
+        ids: list[str],
+        profiles: Mapping[str, Snapshot],
+        now: datetime,
     ) -> tuple[pa.Table, pa.Table]:
         """The rows of these profiles as a whole run would have them, and their interactions."""
         world = self._world
@@ -102,8 +122,9 @@ class MailMaker:
         people, _ = world.source.learned.beside(people, now=now)
         people = people.select(audience.profiles.column_names)
         member = self._segments(people, rows, now)
-        found = self._recommended(campaign, ids, people, member, interactions, now)
-        return beside(beside(people, member), found), interactions
+        arms = assign(request, compiled, people["profile_id"])
+        found = self._recommended(request, ids, people, member, interactions, arms)
+        return beside(beside(beside(people, member), found), arm_columns(arms)), interactions
 
     def _segments(self, people: pa.Table, rows: list[dict[str, Any]], now: datetime) -> pa.Table:
         world, inside = self._world, []
@@ -128,16 +149,16 @@ class MailMaker:
 
     def _recommended(
         self,
-        campaign: str,
+        request: Request,
         ids: list[str],
         people: pa.Table,
         member: pa.Table,
         interactions: pa.Table,
-        now: datetime,
+        arms: Assignment,
     ) -> pa.Table:
         """The recommendations: everybody stands in for the cohorts, these profiles with what they are now."""
         world = self._world
-        audience, spec = world.audience, world.request(campaign, "", now).spec.recommendations
+        audience, spec = world.audience, request.spec.recommendations
         if not spec.n:
             nothing = pa.array([[]] * len(ids), pa.list_(STRUCT))
             notes = pa.array([""] * len(ids), pa.string())
@@ -146,27 +167,33 @@ class MailMaker:
         everybody = pa.concat_tables([audience.profiles.take(others), people.cast(audience.profiles.schema)])
         segments = pa.concat_tables([world.segmentation.columns.take(others), member])
         events = pa.concat_tables([without(audience.interactions, ids), interactions])
-        found = recommend_items(
-            world.model,
-            everybody,
-            events.sort_by([("profile_id", "ascending"), ("at", "ascending")]),
-            audience.items,
-            tuned_spec(world.workspace.spec.recommend, world.model),
-            n=spec.n,
-            now=now,
-            segments=segments,
-            only=range(len(others), len(others) + len(ids)),
-            strategy=spec.strategy,
-        )
+        parts = [
+            (
+                rows,
+                recommend_items(
+                    world.model,
+                    everybody,
+                    events.sort_by([("profile_id", "ascending"), ("at", "ascending")]),
+                    audience.items,
+                    tuned_spec(world.workspace.spec.recommend, world.model),
+                    n=spec.n,
+                    now=request.now,
+                    segments=segments,
+                    only=(rows + len(others)).tolist(),
+                    strategy=strategy,
+                ),
+            )
+            for strategy, rows in strategies(request, len(ids), arms).items()
+        ]
+        found = parts[0][1] if len(parts) == 1 else mixed(parts)
         notes = [found.note(row) for row in range(len(ids))]
         return pa.table(
             {"recommendations": found.column(), "recommendation_note": pa.array(notes, pa.string())}
         )
 
-    def _refused(self, campaign: str, frame: pa.Table, interactions: pa.Table, now: datetime) -> list[str]:
+    def _refused(self, request: Request, frame: pa.Table, interactions: pa.Table, now: datetime) -> list[str]:
         """Why a profile gets no mail, as a whole run would say; but one address twice is no reason here,
         since it is this profile that did something."""
-        request = self._world.request(campaign, "", now)
         rule = audience_rule(request)
         views = event_views(interactions)
         holds = []
@@ -179,29 +206,46 @@ class MailMaker:
         place = frame.column_names.index("email_key")
         apart = frame.set_column(place, "email_key", frame["profile_id"])
         told = pa.chunked_array([pa.array(holds, pa.bool_())])
-        return [str(reason) for reason in admit(apart, told, purpose=request.spec.purpose).reasons]
+        held = held_out_mask(holdouts(request), frame["profile_id"])
+        found = admit(apart, told, purpose=request.spec.purpose, held_out=held)
+        return [str(reason) for reason in found.reasons]
 
-    def _one(
-        self, campaign: str, compiled: CompiledCampaign, row: pa.Table, occasion: str, now: datetime
-    ) -> Made:
-        request = self._world.request(campaign, occasion, now)
+    def _one(self, request: Request, compiled: CompiledCampaign, row: pa.Table) -> Made:
         (batch,) = row.combine_chunks().to_batches()
         mails = render_batch(compiled, self._context(request, compiled), batch)
-        for name in ("email", "timezone"):
-            mails = mails.append_column(name, batch.column(name))
+        extra = delivery_columns(request, row)
+        for name in extra.column_names:
+            mails = mails.append_column(name, extra[name].combine_chunks())
         found = next(messages_of(request, mails), None)
         if found is not None:
-            return Made(found)
+            return Made(found, facts=_facts(row, orjson.loads(found.trace), found.variant))
         return Made(None, mails["reason"][0].as_py(), mails["detail"][0].as_py() or "")
 
     def _context(self, request: Request, compiled: CompiledCampaign) -> RenderContext:
         """What the campaign's mails share; only the occasion and the clock are this mail's own."""
-        base = self._world.contexts.get(request.campaign)
+        key = (request.campaign, request.trigger)
+        base = self._world.contexts.get(key)
         if base is None:
             audience, model = self._world.audience, self._world.model
             mark = run_fingerprint(request, compiled, audience, model)
-            base = self._world.contexts[request.campaign] = render_context(request, audience, mark)
+            base = self._world.contexts[key] = render_context(request, audience, mark)
         context = replace(base, occasion=request.occasion, now=request.now, programs={})
         # Of thousands of items, and the same for all.
         context.__dict__["catalogue"] = base.catalogue
         return context
+
+
+def _facts(row: pa.Table, trace: Mapping[str, Any], variant: str = "") -> bytes:
+    """What measuring needs of one mail: what it showed, and to whom."""
+    names = [name for name in row.column_names if name.startswith("segment:")]
+    segments = [name.removeprefix("segment:") for name in names if row[name][0].as_py()]
+    arms = row[ARMS][0].as_py() if ARMS in row.column_names else []
+    shown = {
+        "locale": row["locale"][0].as_py(),
+        "variant": variant,
+        "segments": segments,
+        "blocks": trace.get("slots", {}),
+        "recommendations": trace.get("recommendations", []),
+        "arms": arms,
+    }
+    return orjson.dumps(shown)

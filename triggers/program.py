@@ -11,6 +11,7 @@ from cronsim import CronSim, CronSimError
 
 from mailwright.catalog import segment_catalog
 from mailwright.errors import ConfigError, Location, did_you_mean
+from mailwright.model.experiment import conflicts
 from mailwright.model.identity import fingerprint
 from mailwright.model.schema import INTERACTION_ATTRIBUTES
 from mailwright.model.trigger import OnSpec, Step, TriggerSpec
@@ -84,13 +85,7 @@ class _Compiler:
     def compile(self) -> Trigger:
         spec, start = self._spec, self._spec.start
         self._check_start(start)
-        if spec.experiments:
-            # Better refused than ignored: somebody would wait for a result.
-            raise ConfigError(
-                "experiments of a trigger are not carried out",
-                at=self._file.at_key("experiments"),
-                fix="compare with a holdout, or make two triggers that a bucket in `when` keeps apart",
-            )
+        self._check_experiments()
         for key, names in (("unless", spec.unless), ("goal", spec.goal)):
             for place, name in enumerate(names):
                 self._check_event(name, self._file.at(key, place))
@@ -138,6 +133,17 @@ class _Compiler:
                     at=at,
                     fix=did_you_mean(start.date, known),
                 )
+
+    def _check_experiments(self) -> None:
+        """The trigger's experiments run beside those of each campaign that it sends."""
+        for name in self._spec.campaigns:
+            campaign = self._workspace.campaign(name).value
+            both = campaign.experiments.keys() & self._spec.experiments.keys()
+            problems = [f"the campaign {name!r} has an experiment {one!r} too" for one in sorted(both)]
+            problems += conflicts({**campaign.experiments, **self._spec.experiments})
+            if self._spec.experiments and problems:
+                at = self._file.at_key("experiments")
+                raise ConfigError("; ".join(problems), at=at, fix="put them into slices of one layer")
 
     def _check_event(self, name: str, at: Location) -> None:
         if name not in self._catalog.events:

@@ -106,6 +106,22 @@ sends = Table(
     Index("trigger_sends_profile", "profile_id", "at"),
 )
 
+# What measuring needs of each mail, and of each that a holdout kept back (``skip_reason``): docs/measure.md.
+records = Table(
+    "trigger_records",
+    metadata,
+    Column("message_id", String(64), primary_key=True),
+    Column("trigger", Text, nullable=False),
+    Column("profile_id", Text, nullable=False),
+    Column("campaign", Text, nullable=False),
+    Column("occasion", Text, nullable=False),
+    Column("at", Float, nullable=False),
+    Column("skip_reason", String(32)),
+    # Locale, variant, segments, blocks, recommendations and arms of the mail. JSON.
+    Column("facts", LargeBinary, nullable=False),
+    Index("trigger_records_profile", "profile_id"),
+)
+
 dead = Table(
     "trigger_dead",
     metadata,

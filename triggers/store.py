@@ -18,7 +18,19 @@ from send import Outbox
 from send.outbox.database import Database
 from triggers.bulk import Bulk
 from triggers.runs import Run
-from triggers.schema import aliases, calls, dead, events, meta, metadata, profiles, recommended, runs, sends
+from triggers.schema import (
+    aliases,
+    calls,
+    dead,
+    events,
+    meta,
+    metadata,
+    profiles,
+    recommended,
+    records,
+    runs,
+    sends,
+)
 from triggers.stored import instant
 
 EVENT = ("profile_id", "n", "message_id", "event", "at", "received_at", "fields")
@@ -247,7 +259,7 @@ class Store:
     def erase(self, connection: sa.Connection, profile_id: str) -> int:
         """Remove all that is kept of a profile, and of whom it was while anonymous; how many rows."""
         gone = 0
-        for table in (events, runs, sends, aliases, profiles, recommended):
+        for table in (events, runs, sends, records, aliases, profiles, recommended):
             found = connection.execute(sa.delete(table).where(table.c.profile_id == profile_id))
             gone += found.rowcount
         return gone

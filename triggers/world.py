@@ -22,12 +22,14 @@ from mailwright.engine import (
     trained_model,
 )
 from mailwright.events import EventsOfProfiles
+from mailwright.experiments import Promoted, read_promotions
 from mailwright.model.schema import PROFILE_ATTRIBUTES
 from mailwright.workspace import Workspace
 from recommend import Model
 from render import CompiledCampaign, RenderContext
 from rules import Rule
 from segments import Segmentation, compile_segments
+from triggers.program import Trigger
 
 
 @dataclass
@@ -40,8 +42,10 @@ class World:
     segment_rules: Mapping[str, Rule]
     model: Model
     secret: bytes | None
-    compiled: dict[str, CompiledCampaign] = field(default_factory=dict)
-    contexts: dict[str, RenderContext] = field(default_factory=dict)
+    promotions: tuple[Promoted, ...] = ()
+    compiled: dict[tuple[str, str | None], CompiledCampaign] = field(default_factory=dict)
+    """Campaign, and the trigger whose experiments it shows beside its own → the compiled campaign."""
+    contexts: dict[tuple[str, str | None], RenderContext] = field(default_factory=dict)
     """What the mails of a campaign share, made when the first is."""
 
     def become(self, other: World) -> None:
@@ -50,6 +54,7 @@ class World:
             self.__dict__.pop(name, None)
         self.source, self.segmentation, self.model = other.source, other.segmentation, other.model
         self.compiled, self.contexts = other.compiled, other.contexts
+        self.promotions = other.promotions
 
     @property
     def audience(self) -> Audience:
@@ -91,16 +96,28 @@ class World:
         found = dict(zip(known, read, strict=True))
         return [found.get(name) or {**self.nobody, "profile_id": name} for name in profile_ids]
 
-    def request(self, campaign: str, occasion: str, now: datetime) -> Request:
+    def request(self, campaign: str, occasion: str, now: datetime, trigger: Trigger | None = None) -> Request:
         """The campaign, for one occasion, at one moment."""
         seed = self.workspace.spec.seed
-        return Request(self.workspace, campaign, now, seed, occasion, secret=self.secret)
+        return Request(
+            self.workspace,
+            campaign,
+            now,
+            seed,
+            occasion,
+            secret=self.secret,
+            trigger=trigger.name if trigger is not None else None,
+            trigger_spec=trigger.spec if trigger is not None else None,
+            promotions=self.promotions,
+        )
 
-    def campaign(self, name: str, now: datetime) -> CompiledCampaign:
+    def campaign(self, name: str, now: datetime, trigger: Trigger | None = None) -> CompiledCampaign:
         """The campaign's template with its blocks, compiled when it is first asked for."""
-        if name not in self.compiled:
-            self.compiled[name] = compile_mail(self.request(name, "", now), self.source.assets)
-        return self.compiled[name]
+        own = trigger if trigger is not None and trigger.spec.experiments else None
+        key = (name, own.name if own is not None else None)
+        if key not in self.compiled:
+            self.compiled[key] = compile_mail(self.request(name, "", now, own), self.source.assets)
+        return self.compiled[key]
 
 
 def read_world(workspace: Workspace, *, now: datetime, secret: bytes | None = None) -> World:
@@ -115,6 +132,7 @@ def read_world(workspace: Workspace, *, now: datetime, secret: bytes | None = No
         segment_rules=rules,
         model=trained_model(workspace, source.audience, now=now, seed=workspace.spec.seed),
         secret=secret,
+        promotions=read_promotions(workspace),
     )
 
 

@@ -30,6 +30,7 @@ from rich.text import Text
 
 from mailwright.engine import Request
 from mailwright.errors import SourceError, UsageError
+from mailwright.experiments import read_promotions
 from mailwright.model.workspace import WorkspaceSpec
 from mailwright.progress import Stages
 from mailwright.workspace import Workspace
@@ -174,6 +175,7 @@ def make_request(
         workers=workers or os.cpu_count() or 1,
         strict=strict,
         keep_data=keep_data,
+        promotions=read_promotions(workspace),
     )
 
 

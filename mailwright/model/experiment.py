@@ -7,6 +7,7 @@ same arm because they ask the same hash. ``measure`` answers the same for whole 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, time
 from itertools import combinations, pairwise
 from typing import TYPE_CHECKING, Any, Literal
@@ -90,6 +91,12 @@ class WinnerRule(Spec):
     """In each arm."""
     min_hours: float = Field(default=24, ge=0)
     """Since the experiment's first mail."""
+    rest: Literal["as_written", "waits"] = "as_written"
+    """What those who are not enrolled get before there is a winner: the campaign as it is written, or
+    nothing yet (``SkipReason.AWAITING_WINNER``), so that the next send gives them the winner."""
+    at_most_hours: float | None = Field(default=None, gt=0)
+    """After so many hours from the ramp's first step without a winner, the rest wait no longer and get the
+    campaign as it is written. None: they wait."""
 
 
 class ExperimentSpec(Spec):
@@ -123,6 +130,8 @@ class ExperimentSpec(Spec):
             raise ValueError(f"control: there is no arm {self.control!r} among {', '.join(self.arms)}")
         if any(step.at.tzinfo is None for step in self.ramp):
             raise ValueError("ramp: say the time zone of each step (2026-11-20T09:00:00Z)")
+        if self.rest_waits and not self.ramp:
+            raise ValueError("winner: `rest: waits` needs a `ramp` whose share leaves somebody who waits")
         for before, after in pairwise(self.ramp):
             if after.at <= before.at or after.share < before.share:
                 raise ValueError("ramp: each step must be later than the one before, and not smaller")
@@ -133,6 +142,11 @@ class ExperimentSpec(Spec):
         """Arm → its share of the enrolled profiles."""
         equal = 1 / len(self.arms)
         return {name: arm.share if arm.share is not None else equal for name, arm in self.arms.items()}
+
+    @property
+    def rest_waits(self) -> bool:
+        """Whether those who are not enrolled wait for a winner."""
+        return self.winner is not None and self.winner.rest == "waits"
 
     @property
     def baseline(self) -> str:
@@ -220,19 +234,35 @@ def is_held_out(spec: HoldoutSpec | None, scope: str, profile_id: str) -> bool:
     return spec is not None and bucket(holdout_salt(spec, scope), profile_id) < spec.share
 
 
-def conflicts(experiments: Mapping[str, ExperimentSpec]) -> list[str]:
+def declared_by_blocks(arms: Mapping[str, float | None]) -> ExperimentSpec:
+    """The experiment that blocks declare by naming it: arm → its share, where a block says one.
+
+    One arm alone is compared with a ``control``, which is shown the blocks that it would be shown anyway.
+    Raises ValueError for shares that do not fit.
+    """
+    shares = dict(arms)
+    if len(shares) == 1:
+        ((arm, share),) = shares.items()
+        shares = {"control": None if share is None else 1 - share, arm: share}
+    return ExperimentSpec(arms={name: ArmSpec(share=share) for name, share in shares.items()})
+
+
+def conflicts(
+    experiments: Mapping[str, ExperimentSpec], also: Mapping[str, AbstractSet[str]] | None = None
+) -> list[str]:
     """What stops these experiments from running together, one sentence each; empty when nothing does.
 
     Two experiments may not share a part of a layer; and two that are crossed may not change the same
-    thing, for then one would silently undo the other.
+    thing, for then one would silently undo the other. ``also`` is what each changes beside its settings.
     """
+    also = also or {}
     found = []
     for (one, a), (other, b) in combinations(experiments.items(), 2):
         if a.layer and b.layer and a.layer.name == b.layer.name:
             if max(a.layer.start, b.layer.start) < min(a.layer.end, b.layer.end):
                 found.append(f"{one!r} and {other!r} overlap in the layer {a.layer.name!r}")
             continue
-        both = _changed(a) & _changed(b)
+        both = (_changed(a) | also.get(one, set())) & (_changed(b) | also.get(other, set()))
         if both:
             what = ", ".join(sorted(both))
             found.append(f"{one!r} and {other!r} both change {what}: put them into one layer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, time
 from enum import StrEnum
 
 
@@ -22,6 +22,8 @@ class SkipReason(StrEnum):
     """Held back on purpose, so that the campaign's effect can be measured."""
     DUPLICATE_ADDRESS = "duplicate_address"
     """Another profile with the same address gets this mail."""
+    AWAITING_WINNER = "awaiting_winner"
+    """Takes no part in an experiment whose winner the rest of the audience waits for."""
     NO_BLOCK = "no_block"
     """A slot that must not be empty had no block left."""
     ABORTED = "aborted"
@@ -118,6 +120,8 @@ class Message:
     """The moment before which it waits; None: it may go at once."""
     not_after: datetime | None = None
     """The end of its window: when it has not left by then, it never will."""
+    send_at: time | None = None
+    """The time of the recipient's own day before which the mail waits; None: it need not."""
     skeleton: Skeleton | None = None
     """With ``leaves``: the same mail as body and values, for ESPs that take many recipients in one call."""
     leaves: tuple[str, ...] = ()

@@ -114,6 +114,9 @@ INTERACTION_ATTRIBUTES: Schema = {
 VIEWED, ADDED, PURCHASED = "product_viewed", "product_added", "order_completed"
 """Event names of Segment's e-commerce spec; features and recommendations know these three."""
 
+MAIL_OPENED, MAIL_CLICKED = "email_opened", "email_clicked"
+"""What people (and no machines) do with mails, as webhooks tell it: ``measure.outcome_interactions``."""
+
 STANDARD_EVENTS = (
     VIEWED,
     ADDED,
@@ -123,8 +126,8 @@ STANDARD_EVENTS = (
     "checkout_started",
     "page_viewed",
     "email_delivered",
-    "email_opened",
-    "email_clicked",
+    MAIL_OPENED,
+    MAIL_CLICKED,
     "email_unsubscribed",
 )
 """Events that rules may name without the workspace declaring them."""

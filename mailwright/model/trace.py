@@ -35,7 +35,8 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One block that could have filled a slot. ``verdict`` is one of ``chosen``, ``not_reached``,
-    ``condition``, ``needs``, ``dates``, ``locale``, ``failed``; ``outcomes`` are the rules looked at."""
+    ``condition``, ``needs``, ``dates``, ``locale``, ``experiment``, ``failed``; ``outcomes`` are the rules
+    looked at."""
 
     block: str
     verdict: str
@@ -82,5 +83,8 @@ class Trace:
     recommendation_note: str = ""
     """Why there are fewer recommendations than asked for; empty when there are enough."""
     experiments: dict[str, str] = field(default_factory=dict)
+    """Experiment → the arm that is shown."""
+    promoted: tuple[str, ...] = ()
+    """Those of ``experiments`` in which the profile takes no part, and is shown the promoted winner."""
     skip: str | None = None
     skip_detail: str = ""

@@ -34,6 +34,8 @@ _KINDS = {
     "blocked": Kind.REJECTED,
     "error": Kind.FAILED,
     "opened": Kind.OPENED,
+    "proxy_open": Kind.OPENED,
+    "unique_proxy_open": Kind.OPENED,
     "unique_opened": Kind.OPENED,
     "click": Kind.CLICKED,
     "spam": Kind.COMPLAINED,
@@ -136,6 +138,7 @@ def _event(row: dict[str, Any]) -> Event:
         reason=_REASONS.get(row["event"]),
         detail=str(row.get("reason") or "")[:300],
         url=row.get("link"),
+        machine=row["event"] in ("proxy_open", "unique_proxy_open"),
     )
 
 

@@ -168,6 +168,7 @@ def _event(row: dict[str, Any], token: str) -> Event:
         reason=reason,
         detail=str(status.get("message") or status.get("description") or row.get("reason") or "")[:300],
         url=row.get("url"),
+        machine=bool((row.get("client-info") or {}).get("bot")),
     )
 
 

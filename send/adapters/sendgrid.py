@@ -173,6 +173,7 @@ def _event(row: dict[str, Any]) -> Event:
         reason=reason,
         detail=str(row.get("reason") or row.get("response") or "")[:300],
         url=row.get("url"),
+        machine=row.get("sg_machine_open") is True,
     )
 
 

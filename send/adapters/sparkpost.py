@@ -151,6 +151,7 @@ def _event(row: dict[str, Any]) -> Event:
         reason = RejectReason.BOUNCED if hard else RejectReason.TIMED_OUT
     elif kind is Kind.REJECTED:
         reason = RejectReason.BLOCKED
+    agent = row.get("user_agent_parsed") or {}
     return Event(
         esp="sparkpost",
         event_id=str(row["event_id"]),
@@ -162,6 +163,8 @@ def _event(row: dict[str, Any]) -> Event:
         reason=reason,
         detail=str(row.get("raw_reason") or row.get("reason") or "")[:300],
         url=row.get("target_link_url"),
+        # A proxy alone shows the picture to a person; prefetched, nobody has looked yet.
+        machine=agent.get("is_prefetched") is True,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
@@ -13,6 +14,7 @@ import sqlalchemy as sa
 from mailwright.model.message import Message, SkipReason, Status
 from send.outbox.database import Database
 from send.outbox.schema import bodies, messages
+from send.policy import zone_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,11 +137,23 @@ def _row(entry: Entry, adapter: str, purpose: str | None, hash_address: Any, now
         "status": status,
         "reason": entry.skip,
         "detail": _storable(entry.refused or ""),
-        "due_at": now if message.not_before is None else max(now, message.not_before.timestamp()),
+        "due_at": due_at(message, now),
         "not_after": None if message.not_after is None else message.not_after.timestamp(),
         "attempts": 0,
         "alone": False,
     }
+
+
+def due_at(message: Message, now: float) -> float:
+    """When the message may go, in Unix seconds: not before its moment, nor before its hour of the
+    recipient's day."""
+    due = now if message.not_before is None else max(now, message.not_before.timestamp())
+    if message.send_at is None:
+        return due
+    local = datetime.fromtimestamp(due, zone_of(message.timezone) or UTC)
+    hour = message.send_at
+    moment = local.replace(hour=hour.hour, minute=hour.minute, second=hour.second, microsecond=0, fold=0)
+    return max(due, moment.timestamp())
 
 
 def _storable(text: str) -> str:

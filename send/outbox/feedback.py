@@ -26,6 +26,8 @@ _BECOMES = {
     Kind.COMPLAINED: Status.COMPLAINED,
     Kind.UNSUBSCRIBED: Status.UNSUBSCRIBED,
 }
+MACHINE = "machine"
+"""Stands as the reason of an open or click that no person did."""
 _BEFORE: dict[Status, tuple[Status, ...]] = {}
 """Status → those that it may follow. Webhooks come late, twice and in any order: a status never goes back."""
 _ORDER = (
@@ -87,6 +89,11 @@ class Feedback:
                 self._suppress(connection, event, message_id)
             self._db.insert_new(connection, events, rows)
             return len(fresh)
+
+    def any(self) -> bool:
+        """Whether an ESP has ever told us anything."""
+        with self._db.read() as connection:
+            return connection.execute(sa.select(events.c.event_id).limit(1)).first() is not None
 
     def count(self, name: str) -> None:
         """Adds one to a counter (webhooks refused, for instance)."""
@@ -150,7 +157,7 @@ class Feedback:
             "at": event.at,
             "message_id": message_id,
             "esp_id": event.esp_id,
-            "reason": event.reason,
+            "reason": MACHINE if event.machine else event.reason,
             "detail": event.detail[:300],
             "url": event.url,
             "received_at": self._clock(),
@@ -158,7 +165,7 @@ class Feedback:
 
     def _move(self, connection: sa.Connection, event: Event, message_id: str) -> None:
         status = _BECOMES.get(event.kind)
-        if status is None:
+        if status is None or event.machine:
             return
         values: dict[str, object] = {"status": status, "settled_at": self._clock()}
         if event.esp_id:

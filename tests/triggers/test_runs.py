@@ -148,10 +148,11 @@ def test_an_event_that_cancels_wins_over_a_mail_being_made(opened, store_url):
             "did you mean 'status'",
         ),
         (
-            "on: page_viewed\nexperiments: { e: { arms: { a: {}, b: {} } } }\ncampaign: offer\n",
+            "on: page_viewed\nexperiments:\n  e: { arms: { a: {}, b: { subject: x } } }\n"
+            "  f: { arms: { a: {}, b: { subject: y } } }\ncampaign: offer\n",
             ConfigError,
             2,
-            "not carried out",
+            "both change subject",
         ),
         ("on: page_viewed\ncap: [{ per: often }]\ncampaign: offer\n", ConfigError, 2, "is no duration"),
     ],

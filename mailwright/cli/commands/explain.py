@@ -70,6 +70,9 @@ def tree(trace: Trace) -> Tree:
     if trace.audience is not None:
         _outcome(root.add("audience"), trace.audience)
     root.add("segments: " + escape(", ".join(trace.segments) or "none"))
+    for name, arm in trace.experiments.items():
+        how = "the promoted winner; takes no part" if name in trace.promoted else "takes part"
+        root.add(f"experiment [bold]{escape(name)}[/bold] → {escape(arm)} ({how})")
     for slot in trace.slots:
         _slot(root, slot)
     items = root.add(

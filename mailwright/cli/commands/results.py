@@ -74,10 +74,41 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         for row in data["breakdown"].get(dimension, ()):
             _row(table, row["value"].replace("_", " "), row)
     console.print(table)
-    for verdict in data["experiments"]:
-        console.print(f"experiment {verdict['name']}: {verdict['verdict']['text']}", markup=False)
+    for experiment in data["experiments"]:
+        _experiment(console, experiment, data["simulated"])
+    if data["lift"] is not None:
+        console.print(_lift(data["lift"]), markup=False)
     for note in data["notes"]:
         console.print(f"note: {note}", markup=False)
+
+
+def _experiment(console: Console, data: dict[str, Any], simulated: bool) -> None:
+    """The arms of an experiment, and what may be concluded."""
+    metric = data["metric"]
+    title = f"Experiment {data['name']}, judged by {metric}" + (" (SIMULATED)" if simulated else "")
+    table = Table("arm", "profiles", metric, "between", "against it", title=title, title_justify="left")
+    form = ",.2f" if metric == "revenue" else ".2%"
+    against = {one["arm"]: one for one in data["comparisons"]}
+    for arm in data["arms"]:
+        one = against.get(arm["name"])
+        gap = f"{one['difference']:+{form}}" if one and one["difference"] is not None else ""
+        known = arm["value"] is not None
+        between = f"{arm['low']:{form}} to {arm['high']:{form}}" if known else "–"
+        value = f"{arm['value']:{form}}" if known else "–"
+        table.add_row(escape(arm["name"]), f"{arm['profiles']:,}", value, between, gap)
+    console.print(table)
+    console.print(data["verdict"]["text"], markup=False)
+
+
+def _lift(lift: dict[str, Any]) -> str:
+    """The holdout in one sentence."""
+    shares = [lift[f"{who}_buyers"] / lift[who] if lift[who] else None for who in ("mailed", "held_out")]
+    if None in shares or lift["rate_low"] is None:
+        return f"Lift: {lift['held_out']:,} were held out; not enough is known to compare."
+    return (
+        f"Lift: {shares[0]:.2%} of the mailed ordered and {shares[1]:.2%} of the {lift['held_out']:,} held "
+        f"out; the difference is between {lift['rate_low']:+.2%} and {lift['rate_high']:+.2%}."
+    )
 
 
 def _row(table: Table, name: str, row: dict[str, Any]) -> None:

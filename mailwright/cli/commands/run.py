@@ -22,10 +22,12 @@ from mailwright.cli.console import (
     StrictOption,
     WorkersOption,
     WorkspaceOption,
+    clock,
     make_request,
     shown,
 )
 from mailwright.engine import plan
+from mailwright.feedback import take_back
 from mailwright.gates import Gate, hold_against
 from mailwright.memberships import note_changes
 from mailwright.review import require_approval
@@ -76,8 +78,11 @@ def run(
 ) -> None:
     """Do it all: read, segment, train, recommend, choose blocks, compile, render, hold the gates, send."""
     with Session(json) as session, ExitStack() as cleanup:
+        space = open_workspace(workspace)
+        with session.stages("feedback"):
+            take_back(space, campaign, clock(now, space.spec), promote=not dry_run)
         request = make_request(
-            open_workspace(workspace),
+            space,
             campaign,
             now=now,
             seed=seed,

@@ -23,6 +23,7 @@ from mailwright.cli.console import (
 )
 from mailwright.engine import read_workspace, segment_audience
 from mailwright.errors import UsageError
+from mailwright.feedback import gather_feedback
 from mailwright.models import Candidate, shelf, train_candidate
 from mailwright.workspace import open_workspace
 from recommend import Evaluation, evaluate
@@ -47,6 +48,8 @@ def train_model(
     with Session(json) as session:
         space = open_workspace(workspace)
         moment = clock(now, space.spec)
+        with session.stages("feedback"):
+            gather_feedback(space, now=moment)
         with session.stages("read"):
             audience = read_workspace(space, now=moment, strict=strict).audience
             segments = segment_audience(space, audience, now=moment).columns
