@@ -32,6 +32,7 @@ SKIP_TEXT = {
     "aborted": "the template called abort(…)",
     "render_failed": "the mail could not be made",
     "holdout": "held back, to measure the effect",
+    "awaiting_winner": "waits for an experiment's winner",
     "capped": "has had enough mail",
     "stopped": "the campaign was stopped",
 }

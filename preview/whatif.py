@@ -29,7 +29,7 @@ from render import choose_blocks
 from rules import EventView, RuleContext, compile_rule
 from segments import segments_of
 
-PREFIX = "set."
+PREFIX, ARM = "set.", "arm."
 FIXED = frozenset({"profile_id"})
 """Attributes that make the profile who it is."""
 MOST_EVENTS = 50
@@ -54,14 +54,17 @@ class Changes:
     forget: bool = False
     """Whether all that the profile really did is left out."""
     now: datetime | None = None
+    arms: Mapping[str, str] = field(default_factory=dict)
+    """Experiment → the arm that is shown instead of the profile's own."""
 
     def __bool__(self) -> bool:
-        return bool(self.attributes or self.events or self.forget or self.now)
+        return bool(self.attributes or self.events or self.forget or self.now or self.arms)
 
     @property
     def query(self) -> list[tuple[str, str]]:
         """The changes as they stand in an address."""
         pairs = [(PREFIX + name, text) for name, text in self.attributes.items()]
+        pairs += [(ARM + name, arm) for name, arm in self.arms.items()]
         pairs += [("event", happened.text) for happened in self.events]
         pairs += [("forget", "1")] if self.forget else []
         return pairs + ([("now", self.now.isoformat())] if self.now else [])
@@ -73,6 +76,7 @@ def read_changes(query: Iterable[tuple[str, str]], ground: Ground) -> Changes:
     schema, events = profile_schema(spec), event_schemas(spec)
     attributes: dict[str, str] = {}
     happened: list[Happened] = []
+    arms: dict[str, str] = {}
     forget, now = False, None
     for name, text in query:
         if name.startswith(PREFIX):
@@ -81,6 +85,8 @@ def read_changes(query: Iterable[tuple[str, str]], ground: Ground) -> Changes:
                 raise UsageError(f"there is no attribute {attribute!r}", fix=did_you_mean(attribute, schema))
             parse_value(text, schema[attribute], attribute)
             attributes[attribute] = text
+        elif name.startswith(ARM):
+            arms[name.removeprefix(ARM)] = text
         elif name == "event" and text.strip():
             happened += [read_event(line, events) for line in text.splitlines() if line.strip()]
         elif name == "forget":
@@ -89,7 +95,7 @@ def read_changes(query: Iterable[tuple[str, str]], ground: Ground) -> Changes:
             now = read_clock(text)
     if len(happened) > MOST_EVENTS:
         raise UsageError(f"these are more than {MOST_EVENTS} events")
-    return Changes(attributes, tuple(happened), forget, now)
+    return Changes(attributes, tuple(happened), forget, now, arms)
 
 
 def read_clock(text: str) -> datetime:
@@ -138,10 +144,9 @@ def imagine(plan: Plan, ground: Ground, profile_id: str, changes: Changes, *, ma
     )
     names = [name for name in plan.everyone.column_names if name.startswith("segment:")]
     member = pa.table({name: [name.removeprefix("segment:") in segments] for name in names})
-    one = beside(one, _recommended(plan, ground, row, one, member, everything, changes))
-    one = beside(one, member)
-    arms = [name for name in plan.everyone.column_names if name == ARMS or name.startswith("experiment:")]
-    one = beside(one, plan.everyone.slice(row, 1).select(arms))
+    arms = _arms(plan, row, changes)
+    one = beside(one, _recommended(plan, ground, row, one, member, everything, changes, arms))
+    one = beside(beside(one, member), arms)
     choices = choose_blocks(plan.compiled, one, now=plan.request.now, interactions=mine)
     outside = _outside(plan, row, one.to_pylist()[0], segments, events)
     return render_row(plan, beside(one, choices.columns), outside, mask=mask)
@@ -214,6 +219,31 @@ def _set(one: pa.Table, texts: Mapping[str, str], schema: Schema) -> pa.Table:
     return one
 
 
+def _arms(plan: Plan, row: int, changes: Changes) -> pa.Table:
+    """The profile's arms, those that are asked for in place of its own. Raises UsageError for none."""
+    names = [name for name in plan.everyone.column_names if name == ARMS or name.startswith("experiment:")]
+    arms = plan.everyone.slice(row, 1).select(names)
+    for name, arm in changes.arms.items():
+        spec = plan.compiled.experiments.get(name)
+        if spec is None:
+            fix = did_you_mean(name, plan.compiled.experiments)
+            raise UsageError(f"there is no experiment {name!r}", fix=fix)
+        if arm not in spec.arms:
+            raise UsageError(f"the experiment {name!r} has no arm {arm!r}", fix=did_you_mean(arm, spec.arms))
+        place = arms.column_names.index(f"experiment:{name}")
+        arms = arms.set_column(place, f"experiment:{name}", pa.array([arm], pa.string()))
+    return arms
+
+
+def _strategy(plan: Plan, arms: pa.Table) -> str:
+    """By which strategy a row of these arms is recommended its items."""
+    found = plan.request.spec.recommendations.strategy
+    for name, spec in plan.compiled.experiments.items():
+        arm = arms[f"experiment:{name}"][0].as_py()
+        found = (spec.arms[arm].strategy if arm is not None else None) or found
+    return found
+
+
 def _recommended(
     plan: Plan,
     ground: Ground,
@@ -222,12 +252,15 @@ def _recommended(
     member: pa.Table,
     everything: pa.Table,
     changes: Changes,
+    arms: pa.Table,
 ) -> pa.Table:
     """The recommendations: those of the plan, or made anew where what they depend on has changed."""
     before = plan.everyone.slice(row, 1)
     names = ["recommendations", "recommendation_note"]
     same_segments = all(member[name].equals(before[name]) for name in member.column_names)
-    if same_segments and not (changes.events or changes.forget or changes.now):
+    strategy = _strategy(plan, arms)
+    same_way = strategy == _strategy(plan, _arms(plan, row, Changes()))
+    if same_segments and same_way and not (changes.events or changes.forget or changes.now):
         return before.select(names)
     audience = ground.source.audience
     found = recommend_items(
@@ -240,7 +273,7 @@ def _recommended(
         now=plan.request.now,
         segments=_replaced(ground.segmentation.columns, row, member),
         only=[row],
-        strategy=plan.request.spec.recommendations.strategy,
+        strategy=strategy,
     )
     return pa.table({names[0]: found.column(), names[1]: pa.array([found.note(0)], pa.string())})
 

@@ -61,6 +61,7 @@ def form_values(ground: Ground, made: Mail, changes: Changes) -> dict[str, Any]:
         "clock_changed": changes.now is not None,
         "happened": "\n".join(happened.text for happened in changes.events),
         "forget": changes.forget,
+        "tested": {name: tuple(spec.arms) for name, spec in made.plan.compiled.experiments.items()},
     }
 
 
