@@ -66,7 +66,7 @@ def test_csv_and_json_are_the_same_results(pages):
 
 
 def test_nothing_sent_is_said_and_no_store_is_made(pages, tmp_path):
-    assert pages.get("/results/newsletter").status_code == 400
+    assert pages.get("/results/newsletter").status_code == 404
     shop = write_shop(tmp_path / "shop", "")
     settings = PreviewSettings(workers=1, watch=False)
     with TestClient(create_app(shop, settings=settings), base_url="http://127.0.0.1:8787") as fresh:
@@ -82,4 +82,4 @@ def test_the_mail_s_page_says_its_arm_and_shows_the_others(pages):
     loud = pages.get("/c/newsletter/mail", params={"id": "p1", "arm.s": "<b>loud"}).text
     assert "Hello Name1" in plain
     assert "Hello Name1" not in loud
-    assert pages.get("/c/newsletter/mail?id=p1&arm.s=nope").status_code == 400
+    assert pages.get("/c/newsletter/mail?id=p1&arm.s=nope").status_code == 404
