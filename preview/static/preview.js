@@ -214,6 +214,8 @@
   document.addEventListener("DOMContentLoaded", () => {
     dressAll();
     $("#theme")?.addEventListener("click", theme);
+    const bar = $(".mainnav"), entry = $(".mainnav [aria-current]");  // on a phone the bar is wider than the screen
+    if (entry && entry.offsetLeft + entry.offsetWidth > bar.clientWidth) bar.scrollLeft = entry.offsetLeft - bar.clientWidth / 2;
     const live = document.body.dataset.live;
     if (live) follow(live);
   });

@@ -82,7 +82,8 @@ def _pair(request: Request, view: View, kind: str, version: Version) -> tuple[di
             _side(request, view, one, now, f"in {chosen[0]}"),
             _side(request, view, other, now, f"in {chosen[1]}"),
         )
-    first = asked.get("a") or some(view.plan, Among(), seed=1)
+    first = asked.get("a") or some(view.plan, _who_gets(view.plan, version), seed=1)
+    first = first or some(view.plan, Among(), seed=1)
     if first is None:
         raise UsageError("nobody gets this campaign: there is nothing to compare")
     if kind == "versions":
@@ -92,6 +93,15 @@ def _pair(request: Request, view: View, kind: str, version: Version) -> tuple[di
         )
     second = asked.get("b") or some(view.plan, Among(), seed=2) or first
     return _side(request, view, first, now, ""), _side(request, view, second, now, "")
+
+
+def _who_gets(plan: Plan, version: Version) -> Among:
+    """Whoever gets the block whose place another file takes."""
+    for slot in plan.compiled.compiled_slots.values():
+        for block in slot.blocks:
+            if version.of and block.at.file == version.of:
+                return Among(slot=slot.name, block=block.name)
+    return Among()
 
 
 def _member(plan: Plan, segment: str, turn: int) -> str:

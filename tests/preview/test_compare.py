@@ -87,6 +87,8 @@ def test_a_mail_beside_itself_with_a_file_in_the_place_of_another(versioned):
     page = versioned.get("/c/newsletter/compare", params=asked).text
     assert re.search(r"<ins>[^<]*Drafted words", page)
     assert 'data-differs="hero"' in page
+    alone = {name: value for name, value in asked.items() if name != "a"}
+    assert 'data-differs="hero"' in versioned.get("/c/newsletter/compare", params=alone).text
     frame = versioned.get("/c/newsletter/compare/frame", params={**asked, "id": somebody}).text
     assert "Drafted words" in frame
     assert "Drafted words" not in versioned.get("/c/newsletter/frame", params={"id": somebody}).text
