@@ -14,6 +14,7 @@ from mailwright.errors import Location, TemplateError
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.identity import fingerprint
 from mailwright.model.schema import PROFILE_ATTRIBUTES
+from mailwright.model.tracking import Tagger
 from mailwright.model.workspace import WorkspaceSpec
 from render import cache as disk
 from render.assemble import Assembly, assemble
@@ -22,6 +23,7 @@ from render.codegen import write_part
 from render.compiled import Code, CompiledCampaign, TemplateText
 from render.constants import Constants, fold
 from render.library import Library
+from render.links import place_links
 from render.names import certain_names, item_fields, visible_names
 from render.placing import place
 from render.plaintext import plain_stream
@@ -83,10 +85,12 @@ def compile_campaign(
     slots, warnings = compile_slots(assembly, catalog, settings, functions)
     warnings += check_code(segments, slots, names)
     inlined, stats = disk.fired(placed, settings.inliner, cache, _toolchain(), segments)
-    found = stream(inlined, placed)
+    tagger = Tagger.of(settings.links.under(campaign.links), name, settings.base_url)
+    linked, placed = place_links(inlined, placed, tagger)
+    found = stream(linked, placed)
     check(found, placed, segments)
     html = restore(found, segments, "html")
-    text = restore(plain_stream(inlined, placed), segments, "text")
+    text = restore(plain_stream(linked, placed), segments, "text")
     tags = {block.name: slot.tag for slot in assembly.slots.values() for block in slot.blocks}
     check_balance(html, tags)
     defaults = {block.name: block.spec.defaults for slot in assembly.slots.values() for block in slot.blocks}

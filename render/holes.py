@@ -8,6 +8,7 @@ from jinja2 import nodes
 
 from render.leaf import WHOLE, is_short, same_value
 from render.reads import Reads, Scope, is_shared
+from render.spelling import spelt
 from render.statements import Statements
 
 
@@ -27,8 +28,17 @@ class Splitting(Statements):
             escaped = f"leaf({escaped}, {same_value(escaped)!r}{owners})"
         self.pending.append((escaped, self.segment))
 
-    def link(self, checked: str) -> None:
-        super().link(checked if self.whole else f"leaf({checked}, '')")
+    def link(self, node: nodes.FilterBlock, atoms: list[nodes.Node | str], scope: Scope) -> None:
+        if self.whole:
+            super().link(node, atoms, scope)
+            return
+        around, self.reads, self.whole = self.reads, Reads(), True
+        link = self.joined(node, atoms, scope)
+        reads, self.reads, self.whole = self.reads, around, False
+        self.reads.update(reads)
+        owners = "".join(f", {name}" for name in sorted(reads.items | reads.locals))
+        same = "".join(atom if isinstance(atom, str) else f"{{{spelt(atom)}}}" for atom in atoms)
+        self.pending.append((f"leaf({link}, {same!r}{owners})", self.segment))
 
     def atom(self, atom: nodes.Node | str, scope: Scope) -> None:
         if isinstance(atom, (nodes.If, nodes.For)) and self._is_leaf(atom, scope):

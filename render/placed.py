@@ -34,6 +34,8 @@ class Token:
     segment: int
     url: bool = False
     """The whole is a link, to be checked once it is known."""
+    link: str = ""
+    """``tag`` or ``click``: the whole is a link that somebody follows, made anew once it is known."""
 
 
 @dataclass
@@ -63,7 +65,7 @@ class Output:
 
     def token(self, token: Token, form: str = "{}") -> None:
         """A new token, written as ``form`` says; elements and comments around it are for MJML alone."""
-        name = self.prefix + _letters(len(self.tokens))
+        name = self.prefix + token_letters(len(self.tokens))
         self.tokens[name] = token
         before, after = form.split("{}")
         self.mjml.append(before + name + after)
@@ -89,7 +91,8 @@ class Cursor:
         return TemplateError(what, at=self.segment.source.at(self.segment.offset + self.offset), fix=fix)
 
 
-def _letters(number: int) -> str:
+def token_letters(number: int) -> str:
+    """The letters of the token of that number."""
     letters = ""
     for _ in range(TOKEN_LENGTH):
         number, digit = divmod(number, 26)

@@ -11,6 +11,7 @@ from typing import Any
 
 from mailwright.model.identity import message_id
 from mailwright.model.message import SkipReason
+from mailwright.model.tracking import Tagger
 from render import escapes
 from render.compiled import CompiledCampaign
 from render.constants import BUILTINS, COMPUTE
@@ -18,6 +19,7 @@ from render.context import RenderContext
 from render.filling import Around, Filling, Show
 from render.formats import dates, decimal, known_locale, money, percent, translator
 from render.language import MAX_STEPS, AbortError, LimitError, MissingValueError, is_missing
+from render.links import in_html, in_text, link_maker
 from render.mail import FAILURES, Mail, NoBlockError
 from render.plaintext import settle
 from render.rows import Row
@@ -56,6 +58,9 @@ class Program:
             self._codes["html"] = compiled.recorded
         if leaf is not None:
             self._codes = dict(compiled.holes)
+        links = compiled.settings.links.under(compiled.spec.links)
+        tagger = Tagger.of(links, compiled.name, context.signer.base_url)
+        self._link = link_maker(tagger, context.signer)
         filling = Filling(compiled.compiled_slots, self.explained)
         html, text = self._bind("html", filling.straight), self._bind("text", filling.text)
         line = self._bind("line", {})
@@ -84,6 +89,7 @@ class Program:
             "leaf": self._leaf,
             "remember": lru_cache(CARDS),  # keys are texts: an item's id, a locale
             "shared": lambda locale: {**self.shared, "locale": locale},
+            "href": in_html(self._link) if code.mode == "html" else in_text(self._link),
             "checked_url": _checked_html if code.mode == "html" else escapes.url,
             "show": show,
             "__builtins__": BUILTINS,
@@ -135,6 +141,7 @@ class Program:
         wanted = compiled.spec.locale or row.get("locale") or compiled.settings.locale
         row["locale"] = known_locale(wanted, compiled.settings.locale)
         row["unsubscribe_url"] = unsubscribe_url
+        row["@id"] = message_id(self.context.campaign, row["profile_id"], self.context.occasion)
         for name, make in self._links.items():
             row[name] = make(row["profile_id"])
 

@@ -101,6 +101,10 @@ def restore(found: Iterable[str | Token], segments: Sequence[Segment], mode: str
 def written(token: Token, segments: Sequence[Segment], mode: str) -> str:
     """A token's code as Jinja between the inner delimiters."""
     shown = "".join(_piece(piece, segments, mode, token) for piece in token.pieces)
+    if token.link:
+        return (
+            f"{OPEN}% filter _href({token.segment}, {token.link!r}) %{SHUT}{shown}{OPEN}% endfilter %{SHUT}"
+        )
     if token.url:
         return f"{OPEN}% filter _url({token.segment}) %{SHUT}{shown}{OPEN}% endfilter %{SHUT}"
     return shown

@@ -14,12 +14,14 @@ from jinja2.runtime import Context, LoopContext
 from jinja2.sandbox import SandboxedEnvironment
 from jinja2.visitor import NodeTransformer
 
+from mailwright.model.tracking import Tagger
 from render import escapes, formats, language
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
 from render.expressions import FUNCTIONS
 from render.filters import FILTERS, TESTS
 from render.kiln import inline, mjml
+from render.links import link_maker, tag_all
 from render.placed import Token
 from render.restoring import OPEN, SHUT, written
 from render.rows import Row
@@ -115,9 +117,13 @@ class SlowWay:
         environment.filters |= {name: _local(function) for name, function in local.items()}
         environment.filters |= {name: _escape(function) for name, function in escapes.HTML.items()}
         environment.filters["_url"] = lambda link, _: _checked(link)
+        environment.filters["_href"] = lambda link, *_: _checked(link)  # made anew in the finished mail
         environment.filters["_concat"] = lambda parts: language.concat(*map(_known, parts))
         environment.tests = {name: _lenient(function) for name, function in TESTS.items()}
         environment.globals = self._functions(context)
+        links = compiled.settings.links.under(compiled.spec.links)
+        tagger = Tagger.of(links, compiled.name, context.signer.base_url)
+        self._link = link_maker(tagger, context.signer)
         self._template = environment.from_string(self._source())
 
     def _functions(self, context: RenderContext) -> dict[str, Any]:
@@ -163,7 +169,8 @@ class SlowWay:
 
     def html(self, row: Row, blocks: Mapping[str, str | None]) -> str:
         """The HTML of one completed row with these blocks."""
-        return inline(mjml(self.source(row, blocks)), self.compiled.settings.inliner)
+        html = inline(mjml(self.source(row, blocks)), self.compiled.settings.inliner)
+        return tag_all(html, lambda link: self._link(link, row["@id"]))
 
 
 def _escape(function: Callable[[Any], str]) -> Callable[..., str]:

@@ -127,7 +127,7 @@ class Statements(Lines):
         inside[target.name] = Local(python, depth(value, scope))
 
     def _whole(self, node: nodes.FilterBlock, scope: Scope) -> None:
-        """``{% filter _url %}``: a link that is checked once it is whole."""
+        """``{% filter _slot %}``: a slot; ``_url`` and ``_href``: a link once it is whole."""
         if node.filter.name == "_slot":
             slot = node.filter.args[0].as_const()
             self.reads.names.add("@abort")
@@ -135,13 +135,22 @@ class Statements(Lines):
             block = f"row['slot:{slot}']" if html else f"row['@mail'].slots[{slot!r}]"
             self.line(f"show[{slot!r}][{block}](row, out, uses, left, arms)")
             return
-        if node.filter.name != "_url":
+        if node.filter.name not in ("_url", "_href"):
             raise RefusedError("{% filter %} is not part of the language", line=node.lineno)
         atoms = list(atoms_of(node.body))
-        if len(atoms) == 1 and isinstance(atoms[0], nodes.Filter) and atoms[0].name == "_path":
-            whole = nodes.Filter(atoms[0].node, "_link", atoms[0].args, [], None, None, lineno=node.lineno)
+        only = atoms[0] if len(atoms) == 1 else None
+        if node.filter.name == "_url" and isinstance(only, nodes.Filter) and only.name == "_path":
+            whole = nodes.Filter(only.node, "_link", only.args, [], None, None, lineno=node.lineno)
             self.leaf(whole, scope)
             return
+        self.link(node, atoms, scope)
+
+    def link(self, node: nodes.FilterBlock, atoms: list[nodes.Node | str], scope: Scope) -> None:
+        """A link that is written piece by piece, as a whole."""
+        self.pending.append((self.joined(node, atoms, scope), self.segment))
+
+    def joined(self, node: nodes.FilterBlock, atoms: list[nodes.Node | str], scope: Scope) -> str:
+        """Write the pieces of a link; the expression that checks it, or (``_href``) makes it anew."""
         outer, name = self.out, self.module.fresh("o")
         self.line(f"{name} = []")
         self.out = name
@@ -150,11 +159,13 @@ class Statements(Lines):
         self.flush()
         self.out = outer
         self.segment = segment_of(node.filter)
-        self.link(f"checked_url({self.module.empty}.join({name}))")
-
-    def link(self, checked: str) -> None:
-        """A link that was written piece by piece, as a whole."""
-        self.pending.append((checked, self.segment))
+        joined = f"{self.module.empty}.join({name})"
+        if node.filter.name == "_url":
+            return f"checked_url({joined})"
+        if node.filter.args[1].as_const() != "click":
+            return f"href({joined}, '')"
+        self.reads.names.add("@click")  # of one mail, and so remembered for no other
+        return f"href({joined}, row['@id'])"
 
 
 def atoms_of(body: Sequence[nodes.Node]) -> Iterator[nodes.Node | str]:

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from mailwright.model.experiment import ExperimentSpec, HoldoutSpec
 from mailwright.model.spec import Spec
+from mailwright.model.tracking import LinkSpec
 
 ADDRESS = re.compile(r"[^@\s<>,;:]+@[^@\s<>,;:]+\.[^@\s<>,;:.]+")
 """What a sender's address looks like at least; the adapter checks it to the letter."""
@@ -94,5 +95,7 @@ class CampaignSpec(Spec):
     values: dict[str, Any] = Field(default_factory=dict)
     """Constants of this campaign, read in templates as ``campaign.values.…``."""
     experiments: dict[str, ExperimentSpec] = Field(default_factory=dict)
+    links: LinkSpec | None = None
+    """Laid over the workspace's."""
     holdout: HoldoutSpec | None = None
     """Of those who would get this campaign, the share that does not."""

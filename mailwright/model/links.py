@@ -40,6 +40,10 @@ class LinkSigner:
         """The address that List-Unsubscribe and the link in the mail's foot carry (RFC 8058)."""
         return f"{self.base_url}/u/{self.token('unsubscribe', profile_id, campaign, occasion)}"
 
+    def click_url(self, message_id: str, link: str) -> str:
+        """An address that counts a click of this message and goes on to ``link``."""
+        return f"{self.base_url}/c/{self.token('click', message_id, link)}"
+
 
 def _b64(data: bytes) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()

@@ -14,6 +14,7 @@ from mailwright.model.experiment import HoldoutSpec
 from mailwright.model.learned import ClusterSpec, ScoreSpec
 from mailwright.model.schema import Schema
 from mailwright.model.spec import Spec
+from mailwright.model.tracking import LinkSpec
 
 
 class DataSource(Spec):
@@ -154,6 +155,8 @@ class WorkspaceSpec(Spec):
     recommend: RecommendSpec = RecommendSpec()
     esp: EspSpec = EspSpec()
     delivery: DeliverySpec = DeliverySpec()
+    links: LinkSpec = LinkSpec()
+    """What is added to the links of mails, and whether clicks are counted on their way."""
     store: str | None = None
     """SQLAlchemy address of the outbox; None: a SQLite file in ``.mailwright``."""
     holdout: HoldoutSpec | None = None

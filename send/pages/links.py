@@ -9,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from mailwright.model.identity import message_id
-from mailwright.model.links import LinkSigner
 from send.event import Event, Kind
 from send.pages import html
 from send.pages.app import PageSettings, settings_of
@@ -19,11 +18,6 @@ _MAIL_POLICY = (
     "sandbox allow-popups"
 )
 """A mail in the browser: its pictures and styles, and no script."""
-
-
-def click_url(signer: LinkSigner, mail: str, url: str) -> str:
-    """A link that counts a click of this message and goes on to ``url``."""
-    return f"{signer.base_url}/c/{signer.token('click', mail, url)}"
 
 
 async def view(request: Request) -> Response:

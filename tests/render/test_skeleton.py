@@ -50,11 +50,9 @@ def test_body_and_leaves_are_the_mail(tmp_path: Path) -> None:
 Found = list[tuple[Skeleton, tuple[str, ...]]]
 
 
-def split(
-    tmp_path: Path, template: str, *people: dict, **spec: str
-) -> list[tuple[Skeleton, tuple[str, ...]]]:
+def split(tmp_path: Path, template: str, *people: dict, settings: dict | None = None) -> Found:
     """Skeleton and leaves of each person's mail; each of them fills to the mail that was rendered."""
-    campaign = compiled(tmp_path, template, campaign=spec)
+    campaign = compiled(tmp_path, template, **settings or {})
     run = context()
     (batch,) = chosen(campaign, frame(*people)).to_batches()
     grouped = render_grouped_batch(campaign, run, batch)

@@ -16,7 +16,6 @@ from mailwright.model.message import Status
 from send import Outbox, StubEsp, deliver
 from send.event import Kind
 from send.pages import PageSettings, mail_app
-from send.pages.links import click_url
 from send.stub.hooks import hooks_for
 from tests.send.conftest import FAST, MakeAdapter, make_message
 
@@ -122,12 +121,12 @@ def test_a_click_is_counted_and_goes_on(client: TestClient, outbox: Outbox, adap
     message = make_message(1)
     deliver([message], adapter=adapter_for("sendgrid"), outbox=outbox, policy=FAST)
     url = "https://shop.example/i/1?a=1&utm_source=x"
-    went = client.get(click_url(SIGNER, message.message_id, url))
+    went = client.get(SIGNER.click_url(message.message_id, url))
     assert (went.status_code, went.headers["location"]) == (302, url)
     assert [row.status for row in outbox.operators.messages()] == [Status.CLICKED]
     (clicked,) = outbox.feedback.interactions()
     assert (clicked.profile_id, clicked.kind, clicked.url) == ("p1", "clicked", url)
-    bad = click_url(SIGNER, message.message_id, "javascript:alert(1)")
+    bad = SIGNER.click_url(message.message_id, "javascript:alert(1)")
     assert client.get(bad).status_code == 404
 
 
