@@ -147,7 +147,8 @@ class Statements(Lines):
 
     def link(self, node: nodes.FilterBlock, atoms: list[nodes.Node | str], scope: Scope) -> None:
         """A link that is written piece by piece, as a whole."""
-        self.pending.append((self.joined(node, atoms, scope), self.segment))
+        joined = self.joined(node, atoms, scope)  # which writes out what is pending
+        self.pending.append((joined, self.segment))
 
     def joined(self, node: nodes.FilterBlock, atoms: list[nodes.Node | str], scope: Scope) -> str:
         """Write the pieces of a link; the expression that checks it, or (``_href``) makes it anew."""

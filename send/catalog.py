@@ -46,8 +46,14 @@ def open_adapter(spec: EspSpec, environ: Mapping[str, str], *, root: Path) -> Ad
     or credential, or an address that is not one; SendError: a credential that is not there.
     """
     kind = adapter_class(spec.adapter)
-    _known("option", spec.options, {**kind.options, "timeout_s": 30.0})
-    _known("credential", spec.credentials, kind.credentials)
+    adapter: Adapter = kind(settings_of(kind, spec, environ, root=root, where="esp"))
+    return adapter
+
+
+def settings_of(kind: Any, spec: EspSpec, environ: Mapping[str, str], *, root: Path, where: str) -> Settings:
+    """What an adapter or a platform is made of. ``where``: the part of ``mailwright.yaml`` that says it."""
+    _known(where, "option", spec.options, {**kind.options, "timeout_s": 30.0})
+    _known(where, "credential", spec.credentials, kind.credentials)
     secrets: dict[str, SecretStr] = {}
     for credential, what in kind.credentials.items():
         variable = spec.credentials.get(credential, f"{spec.adapter}_{credential}".upper())
@@ -55,25 +61,24 @@ def open_adapter(spec: EspSpec, environ: Mapping[str, str], *, root: Path) -> Ad
         if value is None and credential not in kind.webhook_credentials:
             raise SendError(
                 f"{spec.adapter} needs {what}, and the environment variable {variable} is not set",
-                fix=f"export {variable}=…, or name another variable under esp.credentials.{credential}",
+                fix=f"export {variable}=…, or name another variable under {where}.credentials.{credential}",
             )
         if value is not None:
             secrets[credential] = SecretStr(value)
     options = {**kind.options, **spec.options}
     for option in (name for name, default in kind.options.items() if default is REQUIRED):
         if options[option] is REQUIRED:
-            raise ConfigError(f"esp.options.{option}: {spec.adapter} needs it", at=_HERE)
+            raise ConfigError(f"{where}.options.{option}: {spec.adapter} needs it", at=_HERE)
     base_url = (spec.base_url or kind.base_url.format(**options)).rstrip("/")
-    _check_url(base_url)
-    adapter: Adapter = kind(Settings(base_url, secrets, options, root))
-    return adapter
+    _check_url(base_url, where)
+    return Settings(base_url, secrets, options, root)
 
 
-def _known(what: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
+def _known(where: str, what: str, given: Mapping[str, Any], known: Mapping[str, Any]) -> None:
     for name in given:
         if name not in known:
             raise ConfigError(
-                f"esp.{what}s: unknown {what} {name!r}", at=_HERE, fix=did_you_mean(name, known)
+                f"{where}.{what}s: unknown {what} {name!r}", at=_HERE, fix=did_you_mean(name, known)
             )
 
 
@@ -88,7 +93,7 @@ def _read_secret(variable: str, environ: Mapping[str, str]) -> str | None:
     return None
 
 
-def _check_url(url: str) -> None:
+def _check_url(url: str, where: str) -> None:
     """HTTPS, or HTTP to this very machine: credentials do not travel in the clear."""
     parts = urlsplit(url)
     if parts.scheme in ("https", "smtp", "smtps", "local"):
@@ -96,7 +101,7 @@ def _check_url(url: str) -> None:
     if parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1"):
         return
     raise ConfigError(
-        f"esp.base_url: {url!r} would send the credentials in the clear or is no address",
+        f"{where}.base_url: {url!r} would send the credentials in the clear or is no address",
         at=_HERE,
         fix="an https:// address; http:// only for 127.0.0.1 and localhost",
     )

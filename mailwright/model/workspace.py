@@ -121,6 +121,21 @@ class EspSpec(Spec):
     options: dict[str, Any] = Field(default_factory=dict)
 
 
+class AttributesSpec(EspSpec):
+    """Segments and recommendations as profile attributes of a platform (docs/sending.md)."""
+
+    adapter: str
+    prefix: str = "mw_"
+    """Before every attribute's name."""
+    segments: tuple[str, ...] | None = None
+    """Those that are told; None: all."""
+    recommendations: int = Field(default=3, ge=0, le=20)
+    """How many items each profile has."""
+    strategy: str = "for_you"
+    fields: tuple[str, ...] = ("item_id", "title", "url", "image", "price")
+    """Of each item."""
+
+
 class WorkspaceSpec(Spec):
     """The whole of ``mailwright.yaml``."""
 
@@ -154,6 +169,8 @@ class WorkspaceSpec(Spec):
     """Predictions of what profiles will do, by the attribute's name; ``mailwright fit`` makes them."""
     recommend: RecommendSpec = RecommendSpec()
     esp: EspSpec = EspSpec()
+    attributes: AttributesSpec | None = None
+    """Where segments and recommendations are kept as profile attributes."""
     delivery: DeliverySpec = DeliverySpec()
     links: LinkSpec = LinkSpec()
     """What is added to the links of mails, and whether clicks are counted on their way."""

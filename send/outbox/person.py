@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import orjson
 import sqlalchemy as sa
 
 from send.outbox.database import Database
-from send.outbox.schema import events, messages, preferences
+from send.outbox.schema import attributes, events, messages, preferences
 
 FORGOTTEN = "forgotten"
 """Stands for the profile's id in messages of a person who was erased."""
@@ -43,6 +44,12 @@ def held_of(db: Database, profile_ids: Sequence[str]) -> dict[str, list[dict[str
             "preferences": _rows(
                 connection, sa.select(preferences).where(preferences.c.profile_id.in_(profile_ids))
             ),
+            "attributes": [
+                row | {"sent": orjson.loads(row["sent"])}
+                for row in _rows(
+                    connection, sa.select(attributes).where(attributes.c.profile_id.in_(profile_ids))
+                )
+            ],
         }
 
 
@@ -56,7 +63,8 @@ def erase_person(db: Database, profile_ids: Sequence[str]) -> int:
     ids = sa.select(messages.c.message_id).where(mine)
     with db.write() as connection:
         connection.execute(sa.update(events).where(events.c.message_id.in_(ids)).values(detail="", url=None))
-        connection.execute(sa.delete(preferences).where(preferences.c.profile_id.in_(profile_ids)))
+        for table in (preferences, attributes):
+            connection.execute(sa.delete(table).where(table.c.profile_id.in_(profile_ids)))
         connection.execute(
             sa.update(messages)
             .where(mine, messages.c.status == "pending")

@@ -137,6 +137,16 @@ events = Table(
     Index("outbox_events_received", "received_at"),
 )
 
+attributes = Table(
+    "outbox_attributes",
+    metadata,
+    # What each platform has of a profile, as it was last sent: JSON, the address under "".
+    Column("platform", String(40), primary_key=True),
+    Column("profile_id", Text, primary_key=True),
+    Column("sent", LargeBinary, nullable=False),
+    Column("at", Float, nullable=False),
+)
+
 counters = Table(
     "outbox_counters",
     metadata,

@@ -36,3 +36,27 @@ def stub_options(adapter: str, address: str) -> dict[str, Any]:
     if adapter == "ses":
         options["sns_certificate"] = importlib.import_module("send.stub.plays.ses").certificate()
     return options
+
+
+def stub_platform_environ(platform: str) -> dict[str, str]:
+    """Environment variable → value, for every credential of a platform with attributes."""
+    kind = importlib.import_module(f"send.attributes.platforms.{platform}").PLATFORM
+    return {f"{platform}_{credential}".upper(): f"stub-{credential}" for credential in kind.credentials}
+
+
+def stub_platform_options(platform: str, address: str) -> dict[str, Any]:
+    """The options that the platform cannot do without, for the stub at ``address``."""
+    options: dict[str, dict[str, Any]] = {
+        "braze": {"instance": "stub"},
+        "mailchimp": {"data_center": "stub", "list_id": "a1", "fields": _Initials()},
+        "salesforce_mc": {"subdomain": "stub", "data_extension": "mailwright", "auth_url": address},
+    }
+    return options.get(platform, {})
+
+
+class _Initials(dict[str, str]):
+    """Short merge tags for any attribute."""
+
+    def get(self, name: str, default: Any = None) -> Any:
+        del default
+        return "".join(part[:3] for part in name.upper().split("_"))[:10]

@@ -127,3 +127,21 @@ def test_a_test_send_is_of_the_profiles_that_are_named(cli, starter):
     assert cli("send-test", "newsletter", "--workspace", starter).code == 2
     assert cli("send-test", "newsletter", "--workspace", starter, "--to", "no address").code == 2
     assert not mails(starter)
+
+
+def test_attributes_are_synced_and_then_only_what_changed(cli, starter):
+    config = starter / "mailwright.yaml"
+    config.write_text(config.read_text() + "\nattributes: { adapter: klaviyo, recommendations: 2 }\n")
+    asked = ("sync-attributes", "--workspace", starter, "--now", NOW, "--stub-esp")
+    dry = cli(*asked, "--dry-run")
+    assert dry.code == 0, dry.err
+    assert (dry.data["changed"], dry.data["calls"]) == (6, 0)
+    first = cli(*asked).data
+    assert (first["changed"], first["calls"]) == (6, 1)
+    assert cli(*asked).data["changed"] == 0
+    profiles = starter / "data" / "profiles.csv"
+    profiles.write_text(profiles.read_text().replace("1200", "1201"))
+    assert cli(*asked).data["changed"] == 0  # points are no attribute of theirs
+    refused = cli("sync-attributes", "--workspace", starter, "--now", NOW)
+    assert refused.code == 1
+    assert "KLAVIYO_API_KEY" in refused.data["error"]

@@ -1,0 +1,1 @@
+"""The platforms, one a file, each with a class ``PLATFORM``; a new one is a new file here."""
