@@ -11,7 +11,7 @@ from audience import access_profile, forget_profile
 from mailwright.archive import Archive
 from mailwright.engine import LAST_GOOD
 from mailwright.errors import DataError
-from mailwright.sending import archive_of, workspace_outbox
+from mailwright.sending import TESTS, archive_of, workspace_outbox
 from mailwright.traces import erase_traces, learned_of_person, memberships_of, traces_left
 from mailwright.workspace import Workspace
 from send import Outbox
@@ -84,6 +84,8 @@ def forget(workspace: Workspace, profile_id: str) -> Forgotten:
     memberships, fit_again = erase_traces(workspace, ids)
     for folder in DERIVED:
         shutil.rmtree(workspace.state / folder, ignore_errors=True)
+    for log in workspace.state.glob(f"{TESTS}*"):  # of test sends: it names whose mail was looked at
+        log.unlink()
     _prove(workspace, ids)
     return Forgotten(
         profile_ids=erased.profile_ids,
@@ -108,7 +110,8 @@ def _prove(workspace: Workspace, ids: list[str]) -> None:
 
 
 def _sending(workspace: Workspace, ids: list[str]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {"messages": [], "events": [], "preferences": []}
+    names = ("messages", "events", "preferences", "attributes")
+    found: dict[str, list[dict[str, Any]]] = {name: [] for name in names}
     for rehearsal in REHEARSALS:
         if (outbox := _existing_outbox(workspace, rehearsal=rehearsal)) is not None:
             for name, rows in held_of(outbox.db, ids).items():

@@ -31,6 +31,9 @@ LOCAL_ADAPTERS = frozenset({"folder", "memory"})
 REHEARSED = "sendgrid"
 """What the stub plays where the workspace's own adapter has no API."""
 
+TESTS = "tests.db"
+"""The outbox of test sends: what waits in the campaigns' is not sent along with them."""
+
 REHEARSALS_KEPT = 3
 """Rehearsals whose mails are kept before a new one."""
 

@@ -114,7 +114,10 @@ def test_a_test_send_is_marked_and_serves_nobody(cli, starter):
     assert {mail["To"] for mail in tests} == {"qa@shop.example", "boss@shop.example"}
     assert all(mail["Subject"].startswith("[Test] ") for mail in tests)
     assert all(mail["X-Mailwright-Test"] == "yes" for mail in tests)
-    assert run(cli, starter)["sent"] == 5
+    assert (starter / ".mailwright" / "tests.db").exists()
+    assert cli("forget", result.data["profiles"][0], "--workspace", starter, "--yes").code == 0
+    assert not (starter / ".mailwright" / "tests.db").exists()
+    assert run(cli, starter)["sent"] == 4
 
 
 def test_a_test_send_is_of_the_profiles_that_are_named(cli, starter):

@@ -24,7 +24,7 @@ from mailwright.engine import plan
 from mailwright.errors import UsageError
 from mailwright.model.campaign import ADDRESS
 from mailwright.policy import rehearsal_policy
-from mailwright.sending import open_destination
+from mailwright.sending import TESTS, open_destination
 from mailwright.trial import rows_of, trial_messages
 from mailwright.workspace import open_workspace
 from send import deliver, open_outbox
@@ -72,8 +72,7 @@ def send_test(
         made = plan(request, session.stages)
         rows = rows_of(made, profile or [], variants)
         messages = list(trial_messages(made, rows, to, occasion=occasion))
-        # An outbox of their own: what waits in the campaigns' is not sent along.
-        outbox = open_outbox(f"sqlite:///{space.state.resolve() / 'tests.db'}")
+        outbox = open_outbox(f"sqlite:///{space.state.resolve() / TESTS}")
         policy = replace(rehearsal_policy(space.spec), group=False)
         report = deliver(messages, adapter=destination.adapter, outbox=outbox, policy=policy)
         data = {
