@@ -13,20 +13,26 @@ from audience.arrow import query
 from audience.report import AudienceReport, Finding, Problem, shown
 from mailwright.errors import DataError, did_you_mean
 from mailwright.model.audience import Expectation
-from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES, PROFILE_ATTRIBUTES, Schema
+from mailwright.model.schema import (
+    INTERACTION_ATTRIBUTES,
+    ITEM_ATTRIBUTES,
+    PROFILE_ATTRIBUTES,
+    Attribute,
+    Schema,
+)
 from mailwright.model.workspace import WorkspaceSpec
 
 EXAMPLES = 3
 
 
 def check_expectations(tables: Mapping[str, pa.Table], spec: WorkspaceSpec, report: AudienceReport) -> None:
-    """Fill ``report.findings``: what the schema asks for, out of the problems; then ``expect``."""
-    report.findings = _of_schema(report)
+    """Fill ``report.findings``: what the schema asks for, failed or met; then ``expect``."""
     schemas: dict[str, Schema] = {
         "profiles": PROFILE_ATTRIBUTES | ADDRESS_ATTRIBUTES | spec.profile,
         "items": ITEM_ATTRIBUTES | spec.item,
         "interactions": INTERACTION_ATTRIBUTES | spec.event,
     }
+    report.findings = [*_of_schema(report), *_as_declared(tables, schemas, report)]
     for number, expectation in enumerate(spec.expect):
         schema = schemas[expectation.source]
         if expectation.attribute not in schema:
@@ -54,6 +60,30 @@ def _of_schema(report: AudienceReport) -> list[Finding]:
         )
         for (source, attribute, what, _), problems in sorted(grouped.items())
     ]
+
+
+def _as_declared(
+    tables: Mapping[str, pa.Table], schemas: Mapping[str, Schema], report: AudienceReport
+) -> list[Finding]:
+    """Every attribute that has values and nothing wrong with them: what the schema expects of it, met."""
+    wrong = {(problem.source, problem.attribute) for problem in report.problems}
+    return [
+        Finding(source, name, _declared(attribute), 0, report.sources[source].read, holds=True, gate=False)
+        for source, schema in schemas.items()
+        if source in report.sources
+        for name, attribute in schema.items()
+        if (source, name) not in wrong and name not in ADDRESS_ATTRIBUTES
+        if tables[source].num_rows and tables[source].column(name).null_count < tables[source].num_rows
+    ]
+
+
+def _declared(attribute: Attribute) -> str:
+    parts = [f"as declared: {attribute.type}"]
+    parts += ["required"] if attribute.required else []
+    parts += [f"one of {', '.join(map(str, attribute.allowed))}"] if attribute.allowed else []
+    parts += [f"at least {attribute.min}"] if attribute.min is not None else []
+    parts += [f"at most {attribute.max}"] if attribute.max is not None else []
+    return ", ".join(parts)
 
 
 def _check(table: pa.Table, expectation: Expectation, schema: Schema) -> Finding:

@@ -9,7 +9,7 @@ from audience.features import add_features
 from audience.feedback import add_feedback
 from audience.people import read_profiles
 from audience.quality import check_expectations
-from audience.report import AudienceReport, write_rejects
+from audience.report import AudienceReport, RefusedDataError, write_rejects
 from audience.retention import expire
 from audience.rfm import rfm_cuts
 from audience.snapshot import fingerprint_tables
@@ -34,9 +34,11 @@ def read_audience(
     Rows that cannot be taken are left out, values that cannot be are set aside; both are counted in the
     report and, given ``rejects_dir``, listed in its ``rejects.jsonl``. Given ``last_good``, the audience is
     kept there (``Audience.load``), and a refused one leaves the earlier one as it was. ``feedback`` is a
-    Parquet file of interactions that mails and live events brought back (``add_feedback``). Raises
-    ``DataError`` for a missing or unreadable source, an unknown column, a larger share of rejected rows than
-    ``max_reject_rate``, an expectation that gates and, when ``strict``, for any row or value at all.
+    Parquet file of interactions that mails and live events brought back (``add_feedback``).
+
+    Raises ``DataError`` for a missing or unreadable source and an unknown column; ``RefusedDataError``, which
+    carries the report, for a larger share of rejected rows than ``max_reject_rate``, an expectation that
+    gates and, when ``strict``, for any row or value at all.
     """
     report = AudienceReport()
     people = read_profiles(root, spec, report)
@@ -57,7 +59,10 @@ def read_audience(
     check_expectations(tables, spec, report)
     if rejects_dir is not None:
         report.rejects_file = write_rejects(report, rejects_dir)
-    _gate(report, spec.data.max_reject_rate, strict=strict, last_good=last_good)
+    try:
+        _gate(report, spec.data.max_reject_rate, strict=strict, last_good=last_good)
+    except DataError as error:
+        raise RefusedDataError(error.what, report, fix=error.fix) from error
     profiles = add_features(profiles, interactions, items, now=now)
     cuts = rfm_cuts(profiles, now=now)
     fingerprint = fingerprint_tables(profiles, items, interactions)
@@ -77,6 +82,13 @@ def _gate(report: AudienceReport, limit: float, *, strict: bool, last_good: Path
         raise DataError(
             f"{first.file}:{first.row}: {what} ({first.shown}), and {len(report.problems) - 1} more{listed}",
             fix="mend the rows, or read without strict",
+        )
+    nobody = report.sources["profiles"]
+    if not nobody.kept and any(source.reject_rate > limit for source in report.sources.values()):
+        read = f"none of its {nobody.read} rows can be taken" if nobody.read else "it has no rows"
+        raise DataError(
+            f"{nobody.file}: {read}, so nobody is known to whom the other sources could belong{listed}{kept}",
+            fix="mend the export of the profiles",
         )
     for finding in report.findings:
         if finding.gate and not finding.holds:

@@ -13,6 +13,7 @@ import orjson
 
 from audience.files import replace_files
 from audience.identity import Candidate, Merge, counts_by_reason
+from mailwright.errors import DataError
 from mailwright.model.schema import PII
 
 Outcome = Literal["row rejected", "value set aside"]
@@ -81,7 +82,8 @@ class AudienceReport:
     candidates: list[Candidate] = field(default_factory=list)
     """Pairs of profiles that look alike."""
     findings: list[Finding] = field(default_factory=list)
-    """The data-quality report: expectations that some rows fail, and all of the workspace's own."""
+    """The data-quality report: what the schema expects of each attribute, failed or met, and all of the
+    workspace's own expectations."""
     notes: list[str] = field(default_factory=list)
     rejects_file: Path | None = None
 
@@ -107,6 +109,14 @@ class AudienceReport:
             "notes": list(self.notes),
             "rejects_file": None if self.rejects_file is None else str(self.rejects_file),
         }
+
+
+class RefusedDataError(DataError):
+    """Data that were read and may not be used, with the report that says why."""
+
+    def __init__(self, what: str, report: AudienceReport, *, fix: str | None = None) -> None:
+        super().__init__(what, fix=fix)
+        self.report = report
 
 
 def write_rejects(report: AudienceReport, folder: Path) -> Path:

@@ -47,19 +47,25 @@ def read_csv(path: Path, names: ColumnNames) -> Raw:
             f"{names.file}: not a CSV file: {error}", fix='separate by commas, quote with "'
         ) from error
     rows = np.setdiff1d(np.arange(2, table.num_rows + len(broken) + 2), [row for row, _, _ in broken])
-    table, rows = _without_empty_lines(table, rows)
-    raw = Raw(names.file, {}, rows, broken)
+    table, rows, notes = _without_blank_rows(table, rows, names.file)
+    raw = Raw(names.file, {}, rows, broken, notes=notes)
     for name, column in found.items():
         raw.columns[name], raw.wrong[name] = _as_text(table.column(column).combine_chunks())
     return raw
 
 
-def _without_empty_lines(table: pa.Table, rows: Any) -> tuple[pa.Table, Any]:
-    """A line with nothing on it is no row of data; a row of commas alone is none either."""
-    empty = np.ones(table.num_rows, dtype=bool)
+def _without_blank_rows(table: pa.Table, rows: Any, file: str) -> tuple[pa.Table, Any, list[str]]:
+    """Rows without any value are no rows of data but what spreadsheets leave below and between them: they are
+    left out, and counted in a note. To reject them would refuse a whole feed for the tail of its sheet."""
+    blank = np.ones(table.num_rows, dtype=bool)
     for column in table.columns:
-        empty &= pc.equal(pc.binary_length(column), 0).to_numpy()
-    return (table.filter(pa.array(~empty)), rows[~empty]) if empty.any() else (table, rows)
+        blank &= pc.equal(pc.binary_length(column), 0).to_numpy()
+    if not blank.any():
+        return table, rows, []
+    count, first = int(blank.sum()), int(rows[blank.argmax()])
+    what = "row without any value was" if count == 1 else "rows without any value were"
+    note = f"{file}: {count:,} {what} left out (the first is row {first})"
+    return table.filter(pa.array(~blank)), rows[~blank], [note]
 
 
 def _as_text(column: pa.Array) -> tuple[pa.Array, dict[int, str]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from audience import read_audience
+from audience.report import RefusedDataError
 from mailwright.errors import DataError
 from tests.audience.shop import NOW, workspace
 
@@ -32,7 +33,11 @@ def test_every_expectation_says_how_many_rows_fail_it_and_shows_some(tmp_path):
         {"attribute": "points", "between": [0, 100]},
         {"attribute": "city", "among": ["Oslo", "Bergen"]},
     ).report
-    found = [(f.attribute, f.expectation, f.failing, f.rows, f.holds, f.examples) for f in report.findings]
+    found = [
+        (f.attribute, f.expectation, f.failing, f.rows, f.holds, f.examples)
+        for f in report.findings
+        if not f.expectation.startswith("as declared")
+    ]
     assert found == [
         ("points", "a whole number", 1, 4, False, ("row 5: many",)),
         ("email", "known", 1, 4, True, ("",)),
@@ -93,3 +98,37 @@ def test_whoever_registered_lately_is_not_inactive(tmp_path):
     audience = read_audience(tmp_path, spec, now=NOW)
     assert audience.profiles.column("profile_id").to_pylist() == ["a", "c", "d"]
     assert audience.interactions.num_rows == 2
+
+
+def test_what_the_schema_expects_and_gets_is_reported_too(tmp_path):
+    met = {
+        (f.source, f.attribute): (f.expectation, f.failing, f.rows, f.holds)
+        for f in read(tmp_path).report.findings
+        if f.expectation.startswith("as declared")
+    }
+    assert met["profiles", "profile_id"] == ("as declared: string, required", 0, 4, True)
+    assert ("profiles", "city") in met
+    assert ("profiles", "points") not in met  # "many" is no number
+    assert ("profiles", "locale") not in met  # nobody has one
+
+
+def test_rows_without_any_value_are_left_out_and_counted(tmp_path):
+    (tmp_path / "profiles.csv").write_text("profile_id,city\na,Oslo\n,\n\nb,Bergen\n,\n")
+    report = read_audience(tmp_path, workspace({"city": {"type": "string"}}), now=NOW).report
+    assert (report.sources["profiles"].read, report.sources["profiles"].kept) == (2, 2)
+    assert report.notes == [
+        "profiles.csv: 3 rows without any value were left out (the first is row 3)",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("profiles", "what"),
+    [("profile_id\n", "it has no rows"), ("profile_id\n,\n", "none of its 1 rows can be taken")],
+)
+def test_a_feed_of_nobody_is_what_is_blamed(tmp_path, profiles, what):
+    (tmp_path / "profiles.csv").write_text(profiles)
+    (tmp_path / "events.csv").write_text("profile_id,event,at\na,page_viewed,2026-11-01\n")
+    spec = workspace(interactions={"path": "events.csv"}, max_reject_rate=0.05)
+    with pytest.raises(RefusedDataError, match=f"profiles.csv: {what}, so nobody is known") as refused:
+        read_audience(tmp_path, spec, now=NOW)
+    assert refused.value.report.sources["interactions"].rejected

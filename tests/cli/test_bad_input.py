@@ -227,3 +227,18 @@ def test_a_seed_or_clock_out_of_reach_is_wrong_use(cli, starter, options):
 
 def test_a_clock_that_is_no_time_is_wrong_use(cli, starter):
     assert cli("run", "newsletter", "--workspace", starter, "--now", "noon").code == 2
+
+
+def test_the_quality_report_is_there_when_the_data_are_refused(cli, starter):
+    before = cli("quality", "--workspace", starter).data
+    assert before["refused"] is None
+    config = starter / "mailwright.yaml"
+    config.write_text(
+        config.read_text() + "\nexpect:\n  - { attribute: email, matches: 'nobody', gate: true }\n"
+    )
+    done = cli("quality", "--workspace", starter)
+    assert done.code == 1
+    assert "email is not of the form nobody" in done.data["refused"]
+    assert done.data["sources"] == before["sources"]
+    assert any(not one["holds"] for one in done.data["findings"])
+    assert "refused:" in cli("quality", "--workspace", starter, plain=True).out

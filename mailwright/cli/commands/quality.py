@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from audience import AudienceReport
+from audience.report import RefusedDataError
 from mailwright.cli.console import JsonOption, NowOption, Session, StrictOption, WorkspaceOption, clock
 from mailwright.engine import read_workspace
 from mailwright.workspace import open_workspace
@@ -28,16 +29,25 @@ def quality(
     """Check the data: rows read, kept and rejected, values set aside, expectations that fail."""
     with Session(json) as session:
         space = open_workspace(workspace)
+        refused: RefusedDataError | None = None
         with session.stages("read"):
-            source = read_workspace(space, now=clock(now, space.spec), strict=strict)
-        report = source.audience.report
+            try:
+                report = read_workspace(space, now=clock(now, space.spec), strict=strict).audience.report
+            except RefusedDataError as error:
+                refused, report = error, error.report
 
         def show(console: Console) -> None:
             console.print(_sources(report))
             console.print(_findings(report))
+            for note in report.notes:
+                console.print(f"note: {note}", markup=False)
             console.print(f"Every case is listed in {report.rejects_file}", markup=False, soft_wrap=True)
+            if refused is not None:
+                console.print(f"refused: {refused}", markup=False, soft_wrap=True)
 
-        session.finish(report.as_dict(), show)
+        session.finish(report.as_dict() | {"refused": None if refused is None else refused.what}, show)
+    if refused is not None:
+        raise typer.Exit(refused.exit_code)
 
 
 def _sources(report: AudienceReport) -> Table:
