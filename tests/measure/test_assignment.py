@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -25,7 +26,7 @@ from mailwright.model.experiment import (
     version_of,
 )
 from mailwright.model.yamltext import parse_yaml
-from measure import assign_arms, held_out_mask
+from measure import assign_arms, assignment, held_out_mask
 
 NOW = datetime(2026, 3, 10, tzinfo=UTC)
 MANY = pa.array([f"p{n}" for n in range(20_000)])
@@ -54,11 +55,16 @@ def shown(name: str, days: float = 0) -> list[str | None]:
     return found.shown[f"experiment:{name}"].to_pylist()
 
 
-@given(IDS)
-@settings(max_examples=60, deadline=None)
-def test_a_column_is_assigned_as_each_profile_alone(ids: list[str]) -> None:
+HASHED_BY = st.sampled_from([0, assignment.FEW])
+"""Up to so many ids are hashed in Python: 0 leaves every column to DuckDB."""
+
+
+@given(IDS, HASHED_BY)
+@settings(max_examples=80, deadline=None)
+def test_a_column_is_assigned_as_each_profile_alone(ids: list[str], few: int) -> None:
     specs = SPECS
-    found = assign_arms(specs, pa.array(ids, pa.string()), now=NOW)
+    with patch.object(assignment, "FEW", few):
+        found = assign_arms(specs, pa.array(ids, pa.string()), now=NOW)
     for name, one in specs.items():
         alone = [arm_of(name, one, profile, now=NOW) for profile in ids]
         assert found.shown[f"experiment:{name}"].to_pylist() == alone
@@ -69,15 +75,18 @@ def test_a_column_is_assigned_as_each_profile_alone(ids: list[str]) -> None:
         assert all(entry["version"] == found.versions[entry["experiment"]] for entry in entries)
 
 
-@given(IDS, st.floats(0.01, 0.99), st.text(max_size=5))
-@settings(max_examples=60, deadline=None)
-def test_a_column_is_held_out_as_each_profile_alone(ids: list[str], share: float, name: str) -> None:
+@given(IDS, st.floats(0.01, 0.99), st.text(max_size=5), HASHED_BY)
+@settings(max_examples=80, deadline=None)
+def test_a_column_is_held_out_as_each_profile_alone(
+    ids: list[str], share: float, name: str, few: int
+) -> None:
     holdouts = {
         "global": HoldoutSpec(share=share, name=name),
         "campaign:news": None,
         "trigger:cart": HoldoutSpec(share=0.5),
     }
-    mask = held_out_mask(holdouts, pa.array(ids, pa.string()))
+    with patch.object(assignment, "FEW", few):
+        mask = held_out_mask(holdouts, pa.array(ids, pa.string()))
     assert mask.tolist() == [
         any(is_held_out(one, scope, profile) for scope, one in holdouts.items()) for profile in ids
     ]
@@ -145,6 +154,19 @@ def test_a_winner_is_shown_to_the_rest_and_counted_for_nobody() -> None:
     assert found.enrolled.equals(plain.enrolled)
     with pytest.raises(UsageError, match="no arm 'c' to promote"):
         assign_arms(specs, MANY, now=NOW, promoted={"ramped": "c"})
+
+
+def test_a_winner_does_not_reach_into_another_experiment_of_its_layer() -> None:
+    specs = {
+        "left": spec(layer={"name": "subject", "end": 0.5}, arms={"a": {}, "b": {}}),
+        "right": spec(layer={"name": "subject", "start": 0.5, "end": 0.8}, arms={"c": {}, "d": {}}),
+    }
+    found = assign_arms(specs, MANY, now=NOW, promoted={"left": "b"})
+    left, right = (found.shown[f"experiment:{name}"].to_pylist() for name in specs)
+    enrolled = [{entry["experiment"] for entry in row} for row in found.enrolled.to_pylist()]
+    for mine, other, part in zip(left, right, enrolled, strict=True):
+        assert (mine is None) == (other is not None)
+        assert part or mine == "b"
 
 
 def test_a_changed_experiment_is_a_new_version_and_a_new_draw() -> None:
