@@ -86,6 +86,7 @@ def _model(
         item_factors=rng.standard_normal((items, FACTORS)),
         profile_bias=np.zeros(profiles),
         item_bias=np.zeros(items),
+        crowd=np.zeros(FACTORS),
         seen_events=np.full(profiles, MET),
         seen_last=last,
         neighbour_start=np.arange(items + 1) * 20,

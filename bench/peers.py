@@ -109,10 +109,10 @@ PEERS = {
     ),
     "implicit_bpr": Peer(
         {
-            "factors": (32, 64, 96, 128, 192),
-            "learning_rate": (0.01, 0.02, 0.05, 0.1),
-            "regularization": (0.001, 0.01, 0.03, 0.1),
-            "iterations": (50, 100, 200, 300),
+            "factors": (16, 32, 64, 96, 128),
+            "learning_rate": (0.003, 0.01, 0.03, 0.1),
+            "regularization": (0.0001, 0.001, 0.01, 0.03),
+            "iterations": (10, 25, 50, 100, 200),
         },
         bpr,
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import pyarrow as pa
 
@@ -12,7 +13,7 @@ from mailwright.catalog import profile_schema, segment_catalog
 from mailwright.engine import DEVELOPMENT_SECRET, Request, beside, compile_mail
 from mailwright.errors import ConfigError, UsageError, did_you_mean
 from mailwright.events import EventsOfProfiles
-from mailwright.given import given_row, given_values, interaction_table, item_table
+from mailwright.given import given_row, given_values, interaction_table, item_table, listed
 from mailwright.model.links import LinkSigner
 from mailwright.model.schema import ITEM_ATTRIBUTES
 from mailwright.workspace import Assets, Workspace
@@ -49,7 +50,7 @@ class Bench:
         self._check_names(case)
         done = self._read(case, "interactions", self._interactions)
         items = self._read(case, "items", self._items)
-        one = self._read(case, "profile", lambda case: self._row(case, done))
+        one = self._read(case, "profile", lambda case: self._row(case, compiled, done))
         choices = choose_blocks(compiled, one, now=spec.now, interactions=done)
         one = beside(one, choices.columns).combine_chunks()
         context = RenderContext(
@@ -104,7 +105,7 @@ class Bench:
             fix = "give each attribute a value of its type (mailwright.yaml)"
             raise ConfigError(what, at=case.file.at_key(part), fix=fix) from error
 
-    def _row(self, case: Case, interactions: pa.Table) -> pa.Table:
+    def _row(self, case: Case, compiled: CompiledCampaign, interactions: pa.Table) -> pa.Table:
         """The profile of a case, in the segments that it names or else in those that its values make."""
         spec, workspace = case.spec, self.workspace
         values = given_values(
@@ -115,8 +116,16 @@ class Bench:
             context = RuleContext(now=spec.now, events=EventsOfProfiles(interactions)(values["profile_id"]))
             segments = tuple(segments_of(workspace.segments, self._segment_rules, values, context))
         described = {item["item_id"]: item for item in spec.items}
-        recommended = [{"source": "editorial", **described[item]} for item in spec.recommendations]
-        return given_row(workspace, values, segments=segments, recommendations=recommended)
+
+        def described_items(ids: Sequence[str], source: str) -> list[dict[str, Any]]:
+            return [{"source": source, **described[item]} for item in ids]
+
+        recommended = described_items(spec.recommendations, "editorial")
+        one = given_row(workspace, values, segments=segments, recommendations=recommended)
+        for ask in compiled.asks:
+            items = described_items(ask.among(spec.asked), ask.strategy)
+            one = one.append_column(ask.column, listed(items))
+        return one
 
     def _items(self, case: Case) -> pa.Table:
         schema = {**ITEM_ATTRIBUTES, **self.workspace.spec.item}
@@ -139,8 +148,11 @@ class Bench:
                 fix = did_you_mean(name, self.workspace.segments)
                 raise ConfigError(f"there is no segment {name!r}", at=at.at("segments", number), fix=fix)
         described = {item.get("item_id") for item in spec.items}
-        for number, name in enumerate(spec.recommendations):
-            if name not in described:
-                fix = "write under items: what a mail shows of it (item_id, title, price, …)"
-                what = f"the test does not say what the item {name!r} is"
-                raise ConfigError(what, at=at.at("recommendations", number), fix=fix)
+        lists: dict[tuple[str, ...], tuple[str, ...]] = {("recommendations",): spec.recommendations}
+        lists |= {("asked", ask): ids for ask, ids in spec.asked.items()}
+        for path, ids in lists.items():
+            for number, name in enumerate(ids):
+                if name not in described:
+                    fix = "write under items: what a mail shows of it (item_id, title, price, …)"
+                    what = f"the test does not say what the item {name!r} is"
+                    raise ConfigError(what, at=at.at(*path, number), fix=fix)

@@ -13,6 +13,8 @@ from mailwright.model.schema import (
 )
 from mailwright.model.workspace import WorkspaceSpec
 from mailwright.workspace import Workspace
+from recommend.asking import item_paths
+from recommend.strategies import strategy_names
 from rules import RuleCatalog
 
 RECOMMENDATIONS = Attribute(
@@ -44,10 +46,16 @@ def segment_catalog(workspace: Workspace, learned: Schema | None = None) -> Rule
 
 
 def block_catalog(workspace: Workspace) -> RuleCatalog:
-    """What the conditions of blocks know: all of ``segment_catalog`` and the recommendations."""
+    """What the conditions of blocks know: all of ``segment_catalog``, and what is recommended."""
     base = segment_catalog(workspace)
     attributes = {**base.attributes, "recommendations": RECOMMENDATIONS}
-    return RuleCatalog(attributes=attributes, segments=base.segments, events=base.events)
+    return RuleCatalog(
+        attributes=attributes,
+        segments=base.segments,
+        events=base.events,
+        strategies=frozenset(strategy_names()),
+        item_paths=frozenset(item_paths(base.attributes)),
+    )
 
 
 def profile_schema(spec: WorkspaceSpec) -> Schema:

@@ -47,6 +47,7 @@ from mailwright.workspace.assets import link_pictures
 from measure import held_out_mask
 from measure.assignment import Assignment
 from recommend import Model, Recommendations, load_model, recommend_items, save_model, train
+from recommend.asking import asked_columns, recommend_asked
 from recommend.mixed import mixed
 from recommend.strategies import strategy_names
 from render import (
@@ -183,7 +184,7 @@ class Plan:
         return (*self.source.notes, *self.segmentation.notes, *self.compiled.warnings)
 
 
-Shared = Callable[[Request, Stages], tuple[Recommendations, pa.Table]]
+Shared = Callable[[Request, CompiledCampaign, Stages], tuple[Recommendations, pa.Table]]
 """Recommendations of a request, and ``join_columns`` of them."""
 
 
@@ -219,11 +220,13 @@ def plan_campaign(
     assignment = assign(request, compiled, audience.profiles["profile_id"])
     asked = strategies(request, audience.profiles.num_rows, assignment)
     if shared is not None and list(asked) == [request.spec.recommendations.strategy]:
-        recommendations, everyone = shared(request, stages)
+        recommendations, everyone = shared(request, compiled, stages)
     else:
         with stages("recommend") as progress:
-            recommendations = recommend(request, audience, segmentation, model, progress, assignment)
-        everyone = join_columns(audience, segmentation, recommendations)
+            given = (request, audience, segmentation, model)
+            recommendations = recommend(*given, progress, assignment, spare=compiled.spare)
+            lists = recommend_asked_lists(*given, compiled)
+        everyone = join_columns(audience, segmentation, recommendations, lists)
     with stages("choose"):
         everyone = beside(everyone, arm_columns(assignment))
         admission = select_recipients(request, everyone, audience, compiled, assignment)
@@ -333,8 +336,11 @@ def recommend(
     model: Model,
     progress: Progress | None = None,
     assignment: Assignment | None = None,
+    *,
+    spare: int = 0,
 ) -> Recommendations:
-    """The items for each profile, best first, with their sources and reasons, by the strategy of its arm.
+    """The items for each profile, best first, with their sources and reasons, by the strategy of its arm;
+    ``spare`` beyond those wanted.
 
     Raises ConfigError for a strategy that there is not.
     """
@@ -352,6 +358,7 @@ def recommend(
                 strategy=strategy,
                 only=None if len(rows) == audience.profiles.num_rows else rows.tolist(),
                 segments=segmentation.columns if segmentation.columns.num_columns else None,
+                spare=spare,
                 progress=progress,
             ),
         )
@@ -388,6 +395,30 @@ def _check_strategy(strategy: str, known: Iterable[str], at: Location) -> None:
         raise ConfigError(f"there is no strategy {strategy!r}", at=at, fix=did_you_mean(strategy, known))
 
 
+def recommend_asked_lists(
+    request: Request,
+    audience: Audience,
+    segmentation: Segmentation,
+    model: Model,
+    compiled: CompiledCampaign,
+) -> pa.Table:
+    """The lists that the template and its blocks ask for, a column each, and a note on each."""
+    return asked_columns(
+        recommend_asked(
+            model,
+            audience.profiles,
+            audience.interactions,
+            audience.items,
+            tuned_spec(request.workspace.spec.recommend, model),
+            compiled.asks,
+            now=request.now,
+            segments=segmentation.columns if segmentation.columns.num_columns else None,
+            spare=compiled.spare,
+        ),
+        audience.profiles.num_rows,
+    )
+
+
 def compile_mail(
     request: Request, assets: Links, library: Library | None = None, *, draft: bool = False
 ) -> CompiledCampaign:
@@ -418,18 +449,22 @@ def declared_experiments(
 
 
 def join_columns(
-    audience: Audience, segmentation: Segmentation, recommendations: Recommendations
+    audience: Audience,
+    segmentation: Segmentation,
+    recommendations: Recommendations,
+    asked: pa.Table | None = None,
 ) -> pa.Table:
-    """Profiles, their segments and their recommendations side by side."""
+    """Profiles, their segments, their recommendations and what blocks ask for, side by side."""
     # Only who has fewer items than asked for has a note: of a million profiles that is a handful.
     notes: npt.NDArray[np.object_] = np.full(audience.profiles.num_rows, "", dtype=object)
     for row in np.flatnonzero((recommendations.items < 0).any(axis=1)).tolist():
         notes[row] = recommendations.note(row)
-    return (
+    frame = (
         beside(audience.profiles, segmentation.columns)
         .append_column("recommendations", recommendations.column())
         .append_column("recommendation_note", pa.array(notes, pa.string()))
     )
+    return frame if asked is None else beside(frame, asked)
 
 
 def select_recipients(
@@ -537,7 +572,10 @@ def run_fingerprint(request: Request, compiled: CompiledCampaign, audience: Audi
 
 
 def beside(left: pa.Table, right: pa.Table) -> pa.Table:
-    """The columns of two tables of the same rows."""
+    """The columns of two tables of the same rows; of two of one name the right one."""
     for name in right.column_names:
-        left = left.append_column(name, right[name])
+        if name in left.column_names:
+            left = left.set_column(left.column_names.index(name), name, right[name])
+        else:
+            left = left.append_column(name, right[name])
     return left

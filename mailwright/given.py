@@ -55,11 +55,15 @@ def given_row(
     one = pa.Table.from_pylist([dict(values)], arrow_schema(profile_schema(workspace.spec)))
     for name in workspace.segments:
         one = one.append_column(f"segment:{name}", pa.array([name in segments]))
-    known = arrow_schema({"recommendations": RECOMMENDATIONS}).field(0)
-    fields = [part.name for part in known.type.value_type]
-    shown = [{name: item.get(name) for name in fields} for item in recommendations]
-    one = one.append_column(known, pa.array([shown], known.type))
+    one = one.append_column("recommendations", listed(recommendations))
     return one.append_column("recommendation_note", pa.array([""], pa.string()))
+
+
+def listed(items: Sequence[Mapping[str, Any]]) -> pa.Array:
+    """One profile's list of written items, as the frame holds it."""
+    kind = arrow_schema({"recommendations": RECOMMENDATIONS}).field(0).type
+    fields = [part.name for part in kind.value_type]
+    return pa.array([[{name: item.get(name) for name in fields} for item in items]], kind)
 
 
 def item_table(items: Sequence[Mapping[str, Any]], schema: Schema) -> pa.Table:

@@ -67,9 +67,16 @@ def train_candidate(
     now: datetime,
     seed: int,
     search: bool = False,
+    warm: bool = False,
     force: bool = False,
 ) -> Candidate:
-    """Train, judge and, when it may be, promote. ``search`` tunes first; ``force`` promotes regardless."""
+    """Train, judge and, when it may be, promote.
+
+    ``search`` tunes first; ``warm`` goes on from the model in place; ``force`` promotes regardless. What is
+    judged is the recipe, trained from scratch up to the cut: a warm start has seen what comes after it.
+    Raises ModelError for a warm start without a model in place.
+    """
+    start = shelf(workspace).current() if warm else None
     spec = workspace.spec.recommend
     data = (audience.profiles, audience.interactions, audience.items)
     tuning = None
@@ -78,7 +85,9 @@ def train_candidate(
             found = tune(*data, spec, now=now, seed=seed, progress=progress)
             spec, tuning = found.spec, found.summary()
     with stages("train") as progress:
-        model = train(*data[1:], spec, now=training_clock(now), seed=seed, tuning=tuning, progress=progress)
+        model = train(
+            *data[1:], spec, now=training_clock(now), seed=seed, tuning=tuning, start=start, progress=progress
+        )
     versions = shelf(workspace)
     with stages("evaluate") as progress:
         try:

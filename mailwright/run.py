@@ -89,7 +89,8 @@ class Rendering:
         for slot, block, why in trace.get("failed", ()):
             self.failed[slot, block] += 1
             self.failures.setdefault((slot, block), why)
-        self.sources.update(source for _, source in trace.get("recommendations", ()))
+        for items in (trace.get("recommendations", ()), *trace.get("asked", {}).values()):
+            self.sources.update(source for _, source in items)
 
 
 def fallback_blocks(plan: Plan) -> frozenset[tuple[str, str]]:

@@ -272,6 +272,8 @@ def _recompiled(plan: Plan, ground: Ground, campaign: str, settings: PreviewSett
     compiled = compile_mail(plan.request, plan.source.assets)
     if versions_of(compiled) != plan.assignment.versions:
         return _whole_plan(ground, campaign, settings, stages)
+    if (compiled.asks, compiled.spare) != (plan.compiled.asks, plan.compiled.spare):
+        return _whole_plan(ground, campaign, settings, stages)
     return with_compiled(plan, compiled)
 
 

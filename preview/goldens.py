@@ -55,8 +55,11 @@ def _case(mail: Mail) -> str:
         },
         "segments": [name.removeprefix("segment:") for name in member],
         "recommendations": [found["item_id"] for found in values["recommendations"] or ()],
+        "asked": {ask.text: [found["item_id"] for found in values[ask.column]] for ask in plan.compiled.asks},
         "items": _items(mail),
     }
+    if not case["asked"]:
+        del case["asked"]
     if any(
         rule.events for slot in plan.compiled.compiled_slots.values() for b in slot.blocks for rule in b.rules
     ):
@@ -68,7 +71,8 @@ def _items(mail: Mail) -> list[dict[str, Any]]:
     """What the mail shows of the catalogue, and of its recommendations why they are shown."""
     plan = mail.plan
     found = Capturer(plan.compiled, plan.context).items(mail.row.combine_chunks().to_batches()[0]).to_pylist()
-    why = {given["item_id"]: given for given in mail.values["recommendations"] or ()}
+    lists = ["recommendations", *(ask.column for ask in plan.compiled.asks)]
+    why = {given["item_id"]: given for name in lists for given in mail.values[name] or ()}
     return [_plain(item | why.get(item["item_id"], {})) for item in found]
 
 

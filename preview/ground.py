@@ -17,6 +17,7 @@ from mailwright.engine import (
     join_columns,
     read_workspace,
     recommend,
+    recommend_asked_lists,
     segment_audience,
     trained_model,
 )
@@ -25,6 +26,7 @@ from mailwright.progress import Stages
 from mailwright.workspace import Workspace, open_workspace
 from preview.settings import PreviewSettings
 from recommend import Model, Recommendations
+from render import CompiledCampaign
 from rules import EventView, Rule, event_views
 from segments import Segmentation, compile_segments
 
@@ -41,7 +43,7 @@ class Ground:
     model: Model
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What pages have computed from it and need again."""
-    joined: dict[tuple[int, str], tuple[Recommendations, pa.Table]] = field(
+    joined: dict[tuple[Any, ...], tuple[Recommendations, pa.Table]] = field(
         default_factory=dict, compare=False, repr=False
     )
     """By number of items and strategy: what is recommended, and everybody with it. Campaigns that ask for
@@ -85,15 +87,18 @@ def reread_segments(ground: Ground) -> Ground:
     return replace(ground, workspace=workspace, segmentation=segmentation, memo={}, joined={})
 
 
-def recommended(ground: Ground, request: Request, stages: Stages) -> tuple[Recommendations, pa.Table]:
+def recommended(
+    ground: Ground, request: Request, compiled: CompiledCampaign, stages: Stages
+) -> tuple[Recommendations, pa.Table]:
     """The recommendations of a campaign, and one row a profile with all that is known of it."""
-    asked = request.spec.recommendations
-    key = (asked.n, asked.strategy)
+    spec = request.spec.recommendations
+    key = (spec.n, spec.strategy, compiled.asks, compiled.spare)
     if key not in ground.joined:
         audience, segmentation = ground.source.audience, ground.segmentation
         with stages("recommend") as progress:
-            found = recommend(request, audience, segmentation, ground.model, progress)
-            ground.joined[key] = found, join_columns(audience, segmentation, found)
+            found = recommend(request, audience, segmentation, ground.model, progress, spare=compiled.spare)
+            asked = recommend_asked_lists(request, audience, segmentation, ground.model, compiled)
+            ground.joined[key] = found, join_columns(audience, segmentation, found, asked)
     return ground.joined[key]
 
 

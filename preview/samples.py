@@ -11,7 +11,7 @@ import pyarrow as pa
 from mailwright.catalog import block_catalog
 from mailwright.engine import DEVELOPMENT_SECRET, SHIPPED, beside
 from mailwright.errors import DataError, Location, UsageError, did_you_mean
-from mailwright.given import given_row, given_values, item_table, no_interactions
+from mailwright.given import given_row, given_values, item_table, listed, no_interactions
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.identity import fingerprint
 from mailwright.model.links import LinkSigner
@@ -39,6 +39,8 @@ class Sample:
     profile: dict[str, Any] = field(default_factory=dict)
     recommendations: list[dict[str, Any]] = field(default_factory=list)
     items: list[dict[str, Any]] = field(default_factory=list)
+    asked: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Strategy → what its ``recommend(…)`` gives, whatever it is asked about."""
 
 
 def sample_kinds(ground: Ground, template: str) -> list[str]:
@@ -65,8 +67,11 @@ def render_sample(ground: Ground, template: str, sample: Sample) -> dict[str, An
     compiled = _compile(ground, template, sample)
     workspace = ground.workspace
     one = _profile(ground, sample)
+    for ask in compiled.asks:
+        one = one.append_column(ask.column, listed(ask.among(sample.asked)))
     choices = choose_blocks(compiled, one, now=ground.now, interactions=no_interactions())
-    items = [*sample.recommendations, *sample.items]
+    asked = [item for items in sample.asked.values() for item in items]
+    items = [*sample.recommendations, *sample.items, *asked]
     context = RenderContext(
         campaign=template,
         occasion="sample",

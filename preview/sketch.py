@@ -37,11 +37,15 @@ def with_compiled(plan: Plan, compiled: CompiledCampaign) -> Plan:
 
 def has_same_choices(plan: Plan, made: Plan) -> bool:
     """Whether the blocks that were chosen for ``plan`` are those of ``made``: the same candidates in each
-    slot, in the same order, by the same rules. Most saves change words only."""
+    slot, in the same order, by the same rules, with the same lists of items. Most saves change words only."""
 
-    def rules(of: Plan) -> list[tuple[str, bool, list[object]]]:
-        slots = of.compiled.all_slots.values()
-        return [(slot.name, slot.optional, [(b.name, b.spec) for b in slot.blocks]) for slot in slots]
+    def rules(of: Plan) -> list[object]:
+        lists = of.compiled.block_lists
+        slots = [
+            (slot.name, slot.optional, [(b.name, b.spec, lists.get(b.name)) for b in slot.blocks])
+            for slot in of.compiled.all_slots.values()
+        ]
+        return [*slots, of.compiled.asks]
 
     return rules(plan) == rules(made)
 

@@ -25,6 +25,7 @@ from preview.ground import Ground
 from preview.mail import Mail, render_row
 from preview.typed import parse_age, parse_value
 from recommend import recommend_items
+from recommend.asking import asked_columns, recommend_asked
 from render import choose_blocks
 from rules import EventView, RuleContext, compile_rule
 from segments import segments_of
@@ -256,26 +257,32 @@ def _recommended(
 ) -> pa.Table:
     """The recommendations: those of the plan, or made anew where what they depend on has changed."""
     before = plan.everyone.slice(row, 1)
-    names = ["recommendations", "recommendation_note"]
+    compiled = plan.compiled
+    lists = [column for ask in compiled.asks for column in (ask.column, ask.note)]
+    names = ["recommendations", "recommendation_note", *lists]
     same_segments = all(member[name].equals(before[name]) for name in member.column_names)
     strategy = _strategy(plan, arms)
     same_way = strategy == _strategy(plan, _arms(plan, row, Changes()))
-    if same_segments and same_way and not (changes.events or changes.forget or changes.now):
+    asked_about = {ask.to.split(".")[0] for ask in compiled.asks}
+    happened = changes.events or changes.forget or changes.now or asked_about & set(changes.attributes)
+    if same_segments and same_way and not happened:
         return before.select(names)
     audience = ground.source.audience
-    found = recommend_items(
+    inputs = (
         plan.model,
         _replaced(audience.profiles, row, one),
         everything,
         audience.items,
         tuned_spec(plan.request.workspace.spec.recommend, plan.model),
-        n=plan.request.spec.recommendations.n,
-        now=plan.request.now,
-        segments=_replaced(ground.segmentation.columns, row, member),
-        only=[row],
-        strategy=strategy,
     )
-    return pa.table({names[0]: found.column(), names[1]: pa.array([found.note(0)], pa.string())})
+    now, segments = plan.request.now, _replaced(ground.segmentation.columns, row, member)
+    spec, spare = plan.request.spec.recommendations, compiled.spare
+    found = recommend_items(
+        *inputs, n=spec.n, now=now, segments=segments, only=[row], strategy=strategy, spare=spare
+    )
+    asked = recommend_asked(*inputs, compiled.asks, now=now, segments=segments, only=[row], spare=spare)
+    columns = {names[0]: found.column(), names[1]: pa.array([found.note(0)], pa.string())}
+    return beside(pa.table(columns), asked_columns(asked, 1))
 
 
 def _replaced(table: pa.Table, row: int, one: pa.Table) -> pa.Table:

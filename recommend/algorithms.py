@@ -8,7 +8,7 @@ baselines to factors and biases whose product is Surprise's ``estimate``; KNN to
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,11 +19,11 @@ from threadpoolctl import threadpool_limits
 from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec
 from recommend.arrays import F64
-from recommend.foldin import Folding, fold_met
+from recommend.foldin import Folding, crowd_of, fold_met
 from recommend.neighbours import nearest
 from recommend.ratings import Pairs
 from recommend.sampling import RatedTrainset, SampledTrainset, rated_sample
-from recommend.svd import fit_svd
+from recommend.svd import WARM_EPOCHS, Start, fit_svd
 
 MOST_KNN_ITEMS = 10_000
 """Surprise keeps several dense items × items matrices while it counts: 10,000 items take 3 GB."""
@@ -40,6 +40,8 @@ class Fitted:
     profile_bias: F64
     item_bias: F64
     mean: float = 0.0
+    crowd: F64 | None = None
+    """float64[factors]: what folding in draws profiles towards; None: nothing."""
     neighbours: Any = None
     """The algorithm's own similarity of items, where it has one (CSR)."""
 
@@ -50,6 +52,7 @@ class _Task:
     items: int
     spec: RecommendSpec
     seed: int
+    start: Start | None
     on_epoch: Callable[[], None]
 
     @property
@@ -76,24 +79,27 @@ def fit_algorithm(
     spec: RecommendSpec,
     *,
     seed: int,
+    start: Start | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Fitted:
     """The algorithm that ``spec.algorithm`` names, fitted; all zeros where there is nothing to learn from.
 
-    Raises DataError for KNN on a catalogue that is too large for it.
+    ``start`` are factors to go on from, which SVD over sampled negatives can. Raises DataError for KNN on a
+    catalogue that is too large for it.
     """
-    epoch = iter(range(spec.epochs + 1))
+    epochs = spec.epochs if start is None else WARM_EPOCHS
+    epoch = iter(range(epochs + 1))
 
     def tell() -> None:
         if progress is not None and (done := next(epoch, None)) is not None:
-            progress(done, spec.epochs)
+            progress(done, epochs)
 
-    task = _Task(pairs, items, spec, seed, tell)
+    task = _Task(pairs, items, spec, seed, start, tell)
     if not len(pairs.item):
         return Fitted(*task.no_factors(), np.zeros(task.profiles), np.zeros(items))
     fitted = ALGORITHMS[spec.algorithm](task)
     if progress is not None:
-        progress(spec.epochs, spec.epochs)
+        progress(epochs, epochs)
     return fitted
 
 
@@ -105,12 +111,17 @@ def mean_weight(pairs: Pairs) -> float:
 def _svd(task: _Task) -> Fitted:
     trainset, spec = task.trainset(), task.spec
     if spec.rating is None:
-        _, items = fit_svd(trainset, factors=spec.factors, epochs=spec.epochs, seed=task.seed)
-        to = Folding(items, np.arange(task.items), spec.half_life_days)
+        _, items = fit_svd(
+            trainset, factors=spec.factors, epochs=spec.epochs, seed=task.seed, start=task.start
+        )
+        to, everybody = Folding(items, np.arange(task.items), spec.half_life_days), np.arange(task.profiles)
+        typical = mean_weight(task.pairs)
         # One thread, since the last bits of a product depend on how many share it.
         with threadpool_limits(limits=1, user_api="blas"):
-            profiles = fold_met(task.pairs, to, mean_weight(task.pairs))(np.arange(task.profiles))
-        return Fitted(profiles, items, np.zeros(task.profiles), np.zeros(task.items))
+            alone = fold_met(task.pairs, to, typical)(everybody)
+            crowd = crowd_of(alone, task.pairs, spec.half_life_days)
+            profiles = fold_met(task.pairs, replace(to, crowd=crowd), typical)(everybody)
+        return Fitted(profiles, items, np.zeros(task.profiles), np.zeros(task.items), crowd=crowd)
     fitted = SVD(n_factors=spec.factors, n_epochs=spec.epochs, random_state=task.seed).fit(trainset)
     return task.biased(fitted, (fitted.pu, fitted.qi))
 

@@ -37,8 +37,9 @@ def recommend_items(
     segments: pa.Table | None = None,
     only: Sequence[int] | None = None,
     strategy: str = FOR_YOU,
-    to: Sequence[Sequence[str]] | None = None,
+    to: Sequence[Sequence[str]] | pa.ListArray | None = None,
     last_shown: pa.Table | None = None,
+    spare: int = 0,
     progress: Callable[[int, int], None] | None = None,
 ) -> Recommendations:
     """The ``n`` items that each profile is shown, best first, with their sources, scores and reasons.
@@ -51,12 +52,14 @@ def recommend_items(
 
     ``strategy`` names another way to recommend (``strategies/``); ``to`` has, row for row, the ids of the
     items it is asked about, such as those of the cart. ``last_shown`` (``profile_id``, ``item_id``) is what
-    the last mail showed, which is not shown again. Raises UsageError for an unknown strategy.
+    the last mail showed, which is not shown again. ``spare`` items more are listed after the ``n``, for a
+    mail that leaves out what another of its lists shows. Raises UsageError for an unknown strategy.
     """
     context = read_context(
         model, profiles, interactions, items, spec, now, segments=segments, last_shown=last_shown, to=to
     )
-    return fill(context, open_strategy(strategy, context), n=n, only=only, progress=progress)
+    tiers = open_strategy(strategy, context)
+    return fill(context, tiers, n=n, only=only, spare=spare, progress=progress)
 
 
 def fill(
@@ -65,11 +68,15 @@ def fill(
     *,
     n: int,
     only: Sequence[int] | None = None,
+    spare: int = 0,
     progress: Callable[[int, int], None] | None = None,
     threads: int | None = None,
 ) -> Recommendations:
-    """Ask the tiers in order, block of rows by block of rows, each block on one thread."""
-    picks = Picks(context.profiles.num_rows, n)
+    """Ask the tiers in order, block of rows by block of rows, each block on one thread.
+
+    Notes say what is missing of ``n``; the ``spare`` items beyond them may be missing without a word.
+    """
+    picks = Picks(context.profiles.num_rows, n + spare)
     rows = np.arange(context.profiles.num_rows) if only is None else np.asarray(only, np.int64)
     reranker = open_reranker(context)
     applies = [tier.applies() for tier in tiers]
@@ -78,7 +85,7 @@ def fill(
 
     def one(block: I64) -> None:
         for source, tier in enumerate(tiers):
-            wanting = block[applies[source][block] & (picks.count[block] < n)]
+            wanting = block[applies[source][block] & (picks.count[block] < picks.n)]
             if len(wanting) and len(context.candidates):
                 pick(context, reranker, tier, source, wanting, picks)
 

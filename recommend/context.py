@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
 
@@ -123,7 +123,8 @@ class Context:
     @cached_property
     def _fold(self) -> Fold:
         model, spec = self.model, self.spec
-        to = Folding(np.asarray(model.item_factors), self.model_item, spec.half_life_days)
+        crowd = np.asarray(model.crowd)
+        to = Folding(np.asarray(model.item_factors), self.model_item, spec.half_life_days, crowd)
         if spec.rating is not None:
             return fold_rated(self.pairs, to, np.asarray(model.item_bias), model.info.mean)
         return fold_met(self.pairs, to, model.info.typical_weight)
@@ -144,6 +145,13 @@ class Context:
     def seeds(self) -> Pairs:
         """The items that a strategy starts from: those asked about, else those met."""
         return self.pairs if self.asked is None else self.asked
+
+    def asking(self, asked: Pairs | None) -> Context:
+        """The same world asked about other items; what was computed of it is kept."""
+        other = replace(self, asked=asked)
+        kept = {name: value for name, value in self.__dict__.items() if name != "exclusions"}
+        other.__dict__.update({**kept, "asked": asked})
+        return other
 
     def matrix(self, pairs: Pairs, values: F64) -> sparse.csr_matrix:
         """Rows × items of some pairs."""
@@ -166,7 +174,7 @@ def read_context(
     *,
     segments: pa.Table | None = None,
     last_shown: pa.Table | None = None,
-    to: Sequence[Sequence[str]] | None = None,
+    to: Sequence[Sequence[str]] | pa.ListArray | None = None,
 ) -> Context:
     """The tables of one call as arrays that fit each other.
 

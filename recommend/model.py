@@ -31,6 +31,8 @@ class ModelInfo:
     """Surprise's global mean, 0 where the algorithm has no use for it."""
     tuning: dict[str, Any] | None = None
     """What the search for parameters tried and found, when there was one."""
+    started_from: str | None = None
+    """Fingerprint of the model whose factors training went on from; None: from random ones."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Model:
     item_factors: F64
     profile_bias: F64
     item_bias: F64
+    crowd: F64
+    """float64[factors]: what folding in draws profiles towards (``foldin``); zeros where to nothing."""
     seen_events: I64
     """How many events each profile had at training."""
     seen_last: I64

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mailwright.model.schema import PURCHASED
 from mailwright.model.workspace import RecommendSpec
@@ -191,12 +192,16 @@ def take_profiles(pairs: Pairs, rows: I64) -> Pairs:
     )
 
 
-def asked_about(lists: Sequence[Sequence[str]], item_ids: Any) -> Pairs:
-    """Lists of item ids, one for each profile, as pairs of equal strength; unknown ids are left out."""
-    item = rows_of(pa.array([one for ids in lists for one in ids], pa.string()), item_ids)
-    profile = np.repeat(np.arange(len(lists)), [len(ids) for ids in lists])
+def asked_about(lists: Sequence[Sequence[str]] | pa.ListArray, item_ids: Any) -> Pairs:
+    """Lists of item ids, one for each profile, as pairs of equal strength.
+
+    Ids that the catalogue does not have, and lists that are NULL, ask about nothing.
+    """
+    asked = lists if isinstance(lists, pa.Array) else pa.array(lists, pa.list_(pa.string()))
+    item = rows_of(asked.flatten(), item_ids)
+    profile = pc.list_parent_indices(asked).to_numpy(zero_copy_only=False).astype(np.int64)
     key = np.unique(np.stack([profile[item >= 0], item[item >= 0]]), axis=1)
-    start = np.searchsorted(key[0], np.arange(len(lists) + 1)).astype(np.int64)
+    start = np.searchsorted(key[0], np.arange(len(asked) + 1)).astype(np.int64)
     one = np.ones(key.shape[1])
     return Pairs(start, key[1], one, one, one * 0, one * np.nan, one * 0, np.zeros(len(one), bool))
 

@@ -21,12 +21,13 @@ from mailwright.model.identity import fingerprint
 from recommend.arrays import flat
 from recommend.model import Model, ModelInfo
 
-FORMAT = 1
+FORMAT = 2
 ARRAYS = (
     "profile_factors",
     "item_factors",
     "profile_bias",
     "item_bias",
+    "crowd",
     "seen_events",
     "seen_last",
     "neighbour_start",

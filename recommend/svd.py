@@ -8,6 +8,7 @@ exactly 0).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,12 +36,33 @@ class _Carried(np.random.RandomState):
         return self._factors.pop(0)
 
 
-def fit_svd(trainset: Any, *, factors: int, epochs: int, seed: int) -> tuple[F64, F64]:
-    """Factors of profiles and items, float64[rows, factors], after ``epochs`` epochs in three stages."""
+WARM_EPOCHS, WARM_STAGES = 8, ((4, 0.05 / 3), (4, 0.005))
+"""From factors that are nearly right there is no need of large steps: the last two stages are enough."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Factors to go on from, float64[rows, factors] of the trainset's rows; NaN in those that are new."""
+
+    profiles: F64
+    items: F64
+
+
+def fit_svd(
+    trainset: Any, *, factors: int, epochs: int, seed: int, start: Start | None = None
+) -> tuple[F64, F64]:
+    """Factors of profiles and items, float64[rows, factors], after ``epochs`` epochs in three stages.
+
+    With ``start`` the last two stages alone, ``WARM_EPOCHS`` in all, go on from there.
+    """
     rng = np.random.RandomState(seed)
     profiles = rng.normal(0, INIT_STD_DEV, (trainset.n_users, factors))
     items = rng.normal(0, INIT_STD_DEV, (trainset.n_items, factors))
     steps = schedule(epochs)
+    if start is not None:
+        profiles = np.where(np.isnan(start.profiles), profiles, start.profiles)
+        items = np.where(np.isnan(start.items), items, start.items)
+        steps = schedule(WARM_EPOCHS, WARM_STAGES)
     sums, averaged = (np.zeros_like(profiles), np.zeros_like(items)), 0
     for number, (count, rate) in enumerate(steps):
         algorithm = SVD(
@@ -58,11 +80,12 @@ def fit_svd(trainset: Any, *, factors: int, epochs: int, seed: int) -> tuple[F64
     return sums[0] / averaged, sums[1] / averaged
 
 
-def schedule(epochs: int) -> list[tuple[int, float]]:
+def schedule(epochs: int, stages: tuple[tuple[int, float], ...] | None = None) -> list[tuple[int, float]]:
     """(epochs, learning rate) of each fit; the epochs to be averaged are fits of one epoch each."""
-    total = sum(share for share, _ in STAGES)
-    ends = [round(epochs * sum(share for share, _ in STAGES[: k + 1]) / total) for k in range(len(STAGES))]
-    rates = [rate for k, (_, rate) in enumerate(STAGES) for _ in range(ends[k] - (ends[k - 1] if k else 0))]
+    stages = stages or STAGES
+    total = sum(share for share, _ in stages)
+    ends = [round(epochs * sum(share for share, _ in stages[: k + 1]) / total) for k in range(len(stages))]
+    rates = [rate for k, (_, rate) in enumerate(stages) for _ in range(ends[k] - (ends[k - 1] if k else 0))]
     single = max(0, epochs - AVERAGED)
     steps: list[tuple[int, float]] = []
     for epoch, rate in enumerate(rates):

@@ -15,6 +15,7 @@ from mailwright.model.schema import ITEM_ATTRIBUTES, PROFILE_ATTRIBUTES, Attribu
 from mailwright.model.workspace import DataSource, DataSpec, WorkspaceSpec
 from render.compiling import compile_campaign
 from render.context import RenderContext
+from render.expressions import FUNCTIONS
 from render.kiln import Inliner
 from render.library import Library
 from render.names import SPECIAL
@@ -35,7 +36,7 @@ def verify_file(path: Path, *, inliner: Inliner = "premailer") -> Verification:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}", fix="name a file of MJML in UTF-8") from error
-    names = sorted(_names(text, path) - SPECIAL - {"item", "segment", "t", "abort", "range", "asset", "loop"})
+    names = sorted(_names(text, path) - SPECIAL - {*FUNCTIONS, "loop"})
     settings = WorkspaceSpec(
         name="verify",
         sender=Sender(name="verify", email="verify@example.com"),

@@ -62,9 +62,16 @@ def _made(
 def row_columns(compiled: CompiledCampaign) -> list[str]:
     """The columns of the frame that rendering reads."""
     always = {"profile_id", "locale", "recommendations", "recommendation_note"}
+    always |= {name for ask in compiled.asks for name in (ask.column, ask.note)}
     slots = {f"{kind}:{slot}" for slot in compiled.all_slots for kind in ("slot", "eligible")}
     arms = {f"experiment:{name}" for name in compiled.experiments}
     return sorted(compiled.names | always | slots | arms | ({ARMS} if arms else set()))
+
+
+def shown_lists(compiled: CompiledCampaign, mail: Mail) -> frozenset[str]:
+    """The columns of the lists that the mail shows: the template's, and those of the blocks in it."""
+    shown = ["", *(name for name in mail.slots.values() if name is not None)]
+    return frozenset().union(*(compiled.lists.get(name, frozenset()) for name in shown))
 
 
 def headers(unsubscribe_url: str) -> list[tuple[str, str]]:
@@ -127,6 +134,13 @@ def compact_trace(mail: Mail, row: dict[str, Any], compiled: CompiledCampaign) -
         shown["recommendations"] = [[item["item_id"], item["source"]] for item in row["recommendations"]]
     if row.get("recommendation_note"):
         shown["note"] = row["recommendation_note"]
+    if compiled.asks:
+        lists = shown_lists(compiled, mail)
+        shown["asked"] = {
+            ask.text: [[item["item_id"], item["source"]] for item in row[ask.column]]
+            for ask in compiled.asks
+            if ask.column in lists
+        }
     if mail.skip is not None:
         shown["skip"], shown["detail"] = str(mail.skip), mail.detail
     return orjson.dumps(shown)

@@ -15,7 +15,9 @@ import pyarrow.compute as pc
 from render.compiled import CompiledBlock, CompiledCampaign, CompiledSlot
 from render.formats import locale_chain
 from render.mail import variant_id
-from rules import evaluate_rules
+from render.rows import is_list
+from render.settle import Lists
+from rules import Rule, evaluate_rules
 
 Mask = npt.NDArray[np.bool_]
 
@@ -24,6 +26,8 @@ Mask = npt.NDArray[np.bool_]
 class Choices:
     """Two columns a slot: ``slot:<name>``, the block (NULL: none), and ``eligible:<name>``, the candidates
     that the row may get, as bits in their order, for when the chosen one cannot be made.
+
+    Where blocks ask for items themselves, the lists of items too, as the mails have them (``settle``).
 
     ``variants``: name of a combination of blocks → rows.
     """
@@ -36,17 +40,71 @@ def choose_blocks(
     compiled: CompiledCampaign, frame: pa.Table, *, now: datetime, interactions: pa.Table | None = None
 ) -> Choices:
     """The best eligible block of each slot for each row; rules run once, columnar."""
-    rules = {
-        f"{slot.name}/{index}/{number}": rule
-        for slot in compiled.all_slots.values()
-        for index, block in enumerate(slot.blocks)
-        for number, rule in enumerate(block.rules)
-    }
-    truth = evaluate_rules(rules, frame, now=now, interactions=interactions) if rules else pa.table({})
+    lists = Lists(compiled, frame)
+    for edition, rows in edition_rows(compiled, frame):
+        there = np.zeros(frame.num_rows, bool)
+        there[rows] = True
+        lists.show(there, edition.lists.get("", ()))
+    truth = _Truth(compiled, frame, now, interactions, lists)
     columns: dict[str, pa.Array] = {}
     for slot in compiled.all_slots.values():
         columns |= _choose(slot, compiled, frame, truth, now)
-    return Choices(pa.table(columns), _variants(columns, frame.num_rows, edition_names(compiled, frame)))
+    variants = _variants(columns, frame.num_rows, edition_names(compiled, frame))
+    return Choices(pa.table(columns | lists.columns()), variants)
+
+
+class _Truth:
+    """Whether the rules of blocks hold: of those that read lists when their turn comes, else all at once."""
+
+    def __init__(
+        self,
+        compiled: CompiledCampaign,
+        frame: pa.Table,
+        now: datetime,
+        interactions: pa.Table | None,
+        lists: Lists,
+    ) -> None:
+        self.lists, self._compiled = lists, compiled
+        self._frame, self._now, self._interactions = frame, now, interactions
+        blocks = [(slot.name, block) for slot in compiled.all_slots.values() for block in slot.blocks]
+        self._table = self._evaluate(
+            {
+                key: rule
+                for slot, block in blocks
+                if not self._reads(block)
+                for key, rule in _keyed(slot, block).items()
+            },
+            frame,
+        )
+
+    def of(self, slot: str, block: CompiledBlock) -> pa.Table:
+        """The truth of a block's rules, a column each."""
+        rules = _keyed(slot, block)
+        if not (read := self._reads(block)):
+            return self._table.select(list(rules))
+        shown = self._compiled.block_lists.get(block.name, frozenset())
+        offered = self.lists.offer(read | shown)
+        frame = self._frame
+        for name, column in offered.items():
+            if name in frame.column_names:
+                frame = frame.set_column(frame.column_names.index(name), name, column)
+            else:
+                frame = frame.append_column(name, column)
+        return self._evaluate(rules, frame)
+
+    def _reads(self, block: CompiledBlock) -> frozenset[str]:
+        if self.lists.idle:
+            return frozenset()
+        return frozenset(name for rule in block.rules for name in rule.attributes if is_list(name))
+
+    def _evaluate(self, rules: dict[str, Rule], frame: pa.Table) -> pa.Table:
+        if not rules:
+            return pa.table({})
+        return evaluate_rules(rules, frame, now=self._now, interactions=self._interactions)
+
+
+def _keyed(slot: str, block: CompiledBlock) -> dict[str, Rule]:
+    return {f"{slot}/{block.name}/{number}": rule for number, rule in enumerate(block.rules)}
 
 
 def eligible(
@@ -54,7 +112,6 @@ def eligible(
     compiled: CompiledCampaign,
     frame: pa.Table,
     truth: pa.Table,
-    key: str,
     now: datetime,
 ) -> Mask:
     """For which rows a block may be shown: dates, locale, needs and condition; unknown does not hold."""
@@ -65,21 +122,23 @@ def eligible(
         rows &= _in_locale(block, compiled, frame)
     if block.spec.experiment is not None:
         rows &= _in_arm(frame, block.spec.experiment.name, block.spec.experiment.arm)
-    for number, _ in enumerate(block.rules):
-        rows &= pc.fill_null(truth[f"{key}/{number}"], False).to_numpy().astype(bool)
+    for column in truth.columns:
+        rows &= pc.fill_null(column, False).to_numpy().astype(bool)
     return rows
 
 
 def _choose(
-    slot: CompiledSlot, compiled: CompiledCampaign, frame: pa.Table, truth: pa.Table, now: datetime
+    slot: CompiledSlot, compiled: CompiledCampaign, frame: pa.Table, truth: _Truth, now: datetime
 ) -> dict[str, pa.Array]:
     bits = np.zeros(frame.num_rows, dtype=np.int64)
     chosen = np.full(frame.num_rows, -1, dtype=np.int32)
     there = _has_slot(slot.name, compiled, frame)
     for index, block in enumerate(slot.blocks):
-        rows = there & eligible(block, compiled, frame, truth, f"{slot.name}/{index}", now)
+        rows = there & eligible(block, compiled, frame, truth.of(slot.name, block), now)
         bits |= rows.astype(np.int64) << index
         chosen[rows & (chosen < 0)] = index
+    for index, block in enumerate(slot.blocks):
+        truth.lists.show(chosen == index, compiled.block_lists.get(block.name, ()))
     words = pa.array([block.name for block in slot.blocks], pa.string())
     indices = pa.array(chosen, mask=chosen < 0)
     return {

@@ -33,6 +33,7 @@ def write_part(
     part.body(body, {})
     part.flush()
     module.names |= part.reads.names
+    module.parts[name] = frozenset(part.reads.names)
     head = [f"def {name}(row, out, uses, left, arms):", *_blank(part)]
     part.line("return out")
     _emit(module, head, part)

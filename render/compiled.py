@@ -11,6 +11,7 @@ from typing import Any
 from mailwright.errors import Location
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.experiment import ExperimentSpec
+from mailwright.model.recommendation import ASKED, Ask
 from mailwright.model.workspace import WorkspaceSpec
 from render.library import BlockSpec, Strings
 from render.placed import Piece, Token
@@ -127,6 +128,8 @@ class CompiledCampaign:
     """``html``, ``text`` and ``line`` once more, every leaf marked, for grouped sends."""
     names: frozenset[str]
     """Columns of the frame that the mails read."""
+    lists: Mapping[str, frozenset[str]]
+    """Block (or "", the template) → the columns of recommended items that it shows."""
     places: tuple[Location, ...]
     """Where each segment stands."""
     strings: Mapping[str, Strings]
@@ -164,6 +167,27 @@ class CompiledCampaign:
     def slots(self) -> dict[str, tuple[str, ...]]:
         """Slot → names of its blocks, in the order in which they are tried."""
         return {name: tuple(block.name for block in slot.blocks) for name, slot in self.all_slots.items()}
+
+    @cached_property
+    def asks(self) -> tuple[Ask, ...]:
+        """The lists that the template and its blocks ask for, in templates and in rules."""
+        blocks = (block for slot in self.all_slots.values() for block in slot.blocks)
+        read = self.names.union(*(rule.attributes for block in blocks for rule in block.rules))
+        return tuple(sorted(Ask.of(name) for name in read if name.startswith(ASKED)))
+
+    @cached_property
+    def block_lists(self) -> Mapping[str, frozenset[str]]:
+        """``lists`` of the blocks of all editions."""
+        found: dict[str, frozenset[str]] = {}
+        for edition in (self, *self.editions.values()):
+            found |= {name: lists for name, lists in edition.lists.items() if name}
+        return found
+
+    @property
+    def spare(self) -> int:
+        """How many items beyond its own a list must have, so that it stays full beside the others."""
+        asks = [ask for ask in self.asks if not ask.again]
+        return sum(ask.n for ask in asks) + (self.spec.recommendations.n if asks else 0)
 
     def block(self, slot: str, name: str) -> CompiledBlock:
         return next(block for block in self.all_slots[slot].blocks if block.name == name)

@@ -38,6 +38,7 @@ from render.restoring import (
     stream,
     tag,
 )
+from render.rows import is_list
 from render.slots import compile_slots
 from render.source import Segment, Source, cut
 from rules import RuleCatalog
@@ -138,6 +139,10 @@ def compile_campaign(
         recorded=codes["recorded"][0],
         holes={} if draft else {mode: codes[f"{mode}_holes"][0] for mode in ("html", "text", "line")},
         names=frozenset(name for name in reads if not name.startswith("@")),
+        lists={
+            block: frozenset(filter(is_list, codes["html"][1].parts[function]))
+            for block, function in {"": "template", **functions}.items()
+        },
         places=tuple(segment.at for segment in [*segments, *line_segments]),
         strings=library.strings,
         assets=assets,

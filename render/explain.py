@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import Any
 
-from mailwright.model.recommendation import Recommendation
-from mailwright.model.trace import Candidate, FallbackUse, Outcome, SlotTrace, Trace
-from render.batch import arms_shown, row_columns
+from mailwright.model.recommendation import Ask, Recommendation
+from mailwright.model.trace import AskedList, Candidate, FallbackUse, Outcome, SlotTrace, Trace
+from render.batch import arms_shown, row_columns, shown_lists
 from render.compiled import CompiledBlock, CompiledCampaign, CompiledSlot
 from render.context import RenderContext
 from render.formats import locale_chain
@@ -33,7 +33,6 @@ def explain_row(compiled: CompiledCampaign, context: RenderContext, row: Mapping
         sorted(n.removeprefix("segment:") for n, v in row.items() if n.startswith("segment:") and v)
     )
     rules = RuleContext(now=context.now, segments=frozenset(segments), events=events)
-    recommended = made["recommendations"] or []
     return Trace(
         message_id=mail.message_id,
         profile_id=row["profile_id"],
@@ -45,16 +44,30 @@ def explain_row(compiled: CompiledCampaign, context: RenderContext, row: Mapping
         segments=segments,
         slots=tuple(_slot(slot, bound, mail, made, row, rules) for slot in compiled.compiled_slots.values()),
         fallbacks=_fallbacks(mail, compiled),
-        recommendations=tuple(
-            Recommendation(item["item_id"], item["source"], item["score"], item["reason"] or "")
-            for item in recommended
-        ),
+        recommendations=_items(made["recommendations"]),
+        asked=tuple(_asked(ask, compiled, mail, made, row) for ask in compiled.asks),
         recommendation_note=row.get("recommendation_note") or "",
         experiments=arms.get("experiments", {}),
         promoted=tuple(arms.get("promoted", ())),
         skip=str(mail.skip) if mail.skip else None,
         skip_detail=mail.detail,
     )
+
+
+def _items(rows: Sequence[Mapping[str, Any]]) -> tuple[Recommendation, ...]:
+    return tuple(
+        Recommendation(item["item_id"], item["source"], item["score"], item["reason"] or "") for item in rows
+    )
+
+
+def _asked(
+    ask: Ask, compiled: CompiledCampaign, mail: Mail, made: Mapping[str, Any], row: Mapping[str, Any]
+) -> AskedList:
+    items = _items(made.get(ask.column) or ())
+    note = row.get(ask.note) or ""
+    if len(items) < ask.n and not note:
+        note = f"{len(items)} of {ask.n}: the mail shows the others in another list"
+    return AskedList(ask.text, items, note, ask.column in shown_lists(compiled, mail))
 
 
 def _fallbacks(mail: Mail, compiled: CompiledCampaign) -> tuple[FallbackUse, ...]:

@@ -13,11 +13,12 @@ from typing import Any
 from jinja2 import nodes
 
 from mailwright.errors import did_you_mean
+from render.asked import read_ask
 from render.filters import FILTERS, TESTS
 from render.formats import LOCAL_FILTERS
 from render.reads import Local, Reads, RefusedError
 
-FUNCTIONS = ("item", "segment", "t", "abort", "range", "asset")
+FUNCTIONS = ("item", "recommend", "segment", "t", "abort", "range", "asset")
 LOOP = ("index", "index0", "first", "last", "length", "revindex", "revindex0", "previtem", "nextitem")
 _COMPARE = {
     "eq": "==",
@@ -135,6 +136,11 @@ class Writer:
 
     def _call_item(self, node: nodes.Call) -> str:
         return f"item({self._only(node)})"
+
+    def _call_recommend(self, node: nodes.Call) -> str:
+        column = read_ask(node, self.known).column
+        self.reads.names.add(column)
+        return f"row[{column!r}]"
 
     def _call_abort(self, node: nodes.Call) -> str:
         self.reads.names.add("@abort")

@@ -40,6 +40,8 @@ class CaseSpec(Spec):
     """The segments it is in; without them, those whose rules its attributes fulfil."""
     recommendations: tuple[str, ...] = ()
     """Ids of ``items``, best first."""
+    asked: dict[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Strategy, or the whole ``recommend(…)`` → ids of ``items`` that a block is given for it."""
     items: tuple[dict[str, Any], ...] = ()
     """What the mail may show of the catalogue; ``source``, ``score`` and ``reason`` where recommended."""
     interactions: tuple[dict[str, Any], ...] = ()

@@ -121,6 +121,8 @@ class Search:
                 self._inner(self.proven(node.test, False)).used(node.expr2)
         elif isinstance(node, (nodes.Compare, nodes.Not, nodes.And, nodes.Or, nodes.Test)):
             self.asked(node)
+        elif isinstance(node, nodes.Call) and getattr(node.node, "name", "") == "recommend":
+            return  # of what is not there nothing is asked, and the list is empty
         elif isinstance(node, nodes.Call):
             for given in (*node.args, *(pair.value for pair in node.kwargs)):
                 self.used(given)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from mailwright.model.schema import ITEM_ATTRIBUTES, Schema
 from mailwright.model.workspace import WorkspaceSpec
+from render.asked import askable
 from rules import RuleCatalog
 
 SPECIAL = frozenset(
@@ -27,8 +28,9 @@ ALWAYS = frozenset(SPECIAL - {"recommendation_note"}) | {"profile_id"}
 
 
 def visible_names(catalog: RuleCatalog) -> frozenset[str]:
-    """Attributes, specials, and ``segment:x`` for each segment."""
-    return frozenset(catalog.attributes) | SPECIAL | {f"segment:{name}" for name in catalog.segments}
+    """Attributes, specials, ``segment:x`` for each segment, and what can be asked for."""
+    segments = {f"segment:{name}" for name in catalog.segments}
+    return frozenset(catalog.attributes) | SPECIAL | segments | askable(catalog)
 
 
 def item_fields(settings: WorkspaceSpec) -> frozenset[str]:

@@ -25,6 +25,8 @@ class Module:
     arms: list[tuple[str, int]] = field(default_factory=list)
     names: set[str] = field(default_factory=set)
     """Names of the row that any part reads."""
+    parts: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Function → the names of the row that it reads."""
     count: int = 0
     remembered: dict[str, str] = field(default_factory=dict)
     """Text of a remembered function → its name."""

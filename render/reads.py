@@ -64,7 +64,7 @@ def depth(node: nodes.Node, scope: dict[str, Local]) -> int | None:
         local = scope.get(node.name)
         return local.depth if local else (1 if node.name == "recommendations" else None)
     if isinstance(node, nodes.Call) and isinstance(node.node, nodes.Name):
-        return 0 if node.node.name == "item" else None
+        return {"item": 0, "recommend": 1}.get(node.node.name)
     if not isinstance(node, (nodes.Getitem, nodes.Filter)) or node.node is None:
         return None
     inner = depth(node.node, scope)

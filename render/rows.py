@@ -7,6 +7,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from mailwright.model.recommendation import ASKED
+
 Row = dict[str, Any]
 
 
@@ -17,14 +19,19 @@ def batch_rows(batch: pa.RecordBatch, names: Iterable[str], items: Mapping[str, 
     the catalogue does not have is left out.
     """
     columns = set(batch.schema.names)
-    plain = [name for name in names if name in columns and name != "recommendations"]
+    plain = [name for name in names if name in columns and not is_list(name)]
     values = [python_values(batch.column(name)) for name in plain]
-    absent = dict.fromkeys(name for name in names if name not in columns)
-    if "recommendations" in columns:
-        values.append(list(recommended(batch.column("recommendations"), items)))
-        plain.append("recommendations")
+    lists = [name for name in names if name in columns and is_list(name)]
+    values += [list(recommended(batch.column(name), items)) for name in lists]
+    absent = [name for name in names if name not in columns]
+    nothing: Row = {name: [] if name.startswith(ASKED) else None for name in absent}
     for row in zip(*values, strict=True):
-        yield {**absent, **dict(zip(plain, row, strict=True))}
+        yield {**nothing, **dict(zip(plain + lists, row, strict=True))}
+
+
+def is_list(column: str) -> bool:
+    """Whether a column holds recommended items: the campaign's, or those that a block asks for."""
+    return column == "recommendations" or column.startswith(ASKED)
 
 
 def python_values(column: pa.Array) -> list[Any]:
@@ -56,12 +63,13 @@ def recommended(column: pa.Array, items: Mapping[str, Row]) -> Iterator[list[Row
 
 
 def mapping_row(row: Mapping[str, Any], names: Iterable[str], items: Mapping[str, Row]) -> Row:
-    """The same of one profile given as a mapping, whose recommendations are mappings with ``item_id``."""
+    """The same of one profile given as a mapping, whose lists of items are mappings with ``item_id``."""
     made = {name: row.get(name) for name in names}
     own = ("source", "score", "reason")
-    made["recommendations"] = [
-        {**items[given["item_id"]], **{name: given.get(name) for name in own}}
-        for given in row.get("recommendations") or ()
-        if given["item_id"] in items
-    ]
+    for column in ("recommendations", *(name for name in made if name.startswith(ASKED))):
+        made[column] = [
+            {**items[given["item_id"]], **{name: given.get(name) for name in own}}
+            for given in row.get(column) or ()
+            if given["item_id"] in items
+        ]
     return made

@@ -16,6 +16,7 @@ from jinja2.visitor import NodeTransformer
 
 from mailwright.model.tracking import Tagger
 from render import escapes, formats, language
+from render.asked import read_ask
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
 from render.expressions import FUNCTIONS
@@ -66,6 +67,12 @@ class _Plain(NodeTransformer):
         self.generic_visit(node)
         parts = nodes.List(node.nodes, lineno=node.lineno)
         return nodes.Filter(parts, "_concat", [], [], None, None, lineno=node.lineno)
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Node:  # noqa: N802 Jinja's name
+        if isinstance(node.node, nodes.Name) and node.node.name == "recommend":
+            node.args, node.kwargs = [nodes.Const(read_ask(node).column)], []
+        self.generic_visit(node)
+        return node
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 Jinja's name
         self.generic_visit(node)
@@ -136,8 +143,13 @@ class SlowWay:
         def segment(context: Context, name: str) -> bool:
             return context[f"segment:{name}"] is True
 
+        @pass_context
+        def recommend(context: Context, column: str) -> Any:
+            return context[column]
+
         made = {
             "item": lambda item: context.catalogue.get(_known(item)),
+            "recommend": recommend,
             "segment": segment,
             "t": _local(translate),
             "abort": abort,

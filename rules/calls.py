@@ -9,6 +9,7 @@ from typing import Literal
 from sqlglot import exp
 
 from mailwright.errors import did_you_mean
+from rules.asked import asked
 from rules.check import Scope, check, condition, written
 from rules.fit import fit, unify
 from rules.functions import Form, functions
@@ -169,6 +170,7 @@ SPECIAL: dict[str, Special] = {
     "last_event": _events("last"),
     "now": _now,
     "nullif": _nullif,
+    "recommend": asked,
     "segment": _segment,
     "sum_events": _events("sum"),
 }

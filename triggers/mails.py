@@ -33,6 +33,7 @@ from mailwright.run import messages_of
 from measure import held_out_mask
 from measure.assignment import Assignment
 from recommend import recommend_items
+from recommend.asking import asked_columns, recommend_asked
 from recommend.mixed import mixed
 from recommend.recommendations import STRUCT
 from render import CompiledCampaign, RenderContext, choose_blocks, render_batch
@@ -159,7 +160,8 @@ class MailMaker:
         """The recommendations: everybody stands in for the cohorts, these profiles with what they are now."""
         world = self._world
         audience, spec = world.audience, request.spec.recommendations
-        if not spec.n:
+        compiled = world.campaign(request.campaign, request.now)
+        if not spec.n and not compiled.asks:
             nothing = pa.array([[]] * len(ids), pa.list_(STRUCT))
             notes = pa.array([""] * len(ids), pa.string())
             return pa.table({"recommendations": nothing, "recommendation_note": notes})
@@ -167,29 +169,27 @@ class MailMaker:
         everybody = pa.concat_tables([audience.profiles.take(others), people.cast(audience.profiles.schema)])
         segments = pa.concat_tables([world.segmentation.columns.take(others), member])
         events = pa.concat_tables([without(audience.interactions, ids), interactions])
-        parts = [
-            (
-                rows,
-                recommend_items(
-                    world.model,
-                    everybody,
-                    events.sort_by([("profile_id", "ascending"), ("at", "ascending")]),
-                    audience.items,
-                    tuned_spec(world.workspace.spec.recommend, world.model),
-                    n=spec.n,
-                    now=request.now,
-                    segments=segments,
-                    only=(rows + len(others)).tolist(),
-                    strategy=strategy,
-                ),
-            )
-            for strategy, rows in strategies(request, len(ids), arms).items()
-        ]
-        found = parts[0][1] if len(parts) == 1 else mixed(parts)
-        notes = [found.note(row) for row in range(len(ids))]
-        return pa.table(
-            {"recommendations": found.column(), "recommendation_note": pa.array(notes, pa.string())}
+        inputs = (
+            world.model,
+            everybody,
+            events.sort_by([("profile_id", "ascending"), ("at", "ascending")]),
+            audience.items,
+            tuned_spec(world.workspace.spec.recommend, world.model),
         )
+        now, spare = request.now, compiled.spare
+        parts = []
+        for strategy, rows in strategies(request, len(ids), arms).items():
+            only = (rows + len(others)).tolist()
+            some = recommend_items(
+                *inputs, n=spec.n, now=now, segments=segments, only=only, strategy=strategy, spare=spare
+            )
+            parts.append((rows, some))
+        found = parts[0][1] if len(parts) == 1 else mixed(parts)
+        only = list(range(len(others), len(others) + len(ids)))
+        asked = recommend_asked(*inputs, compiled.asks, now=now, segments=segments, only=only, spare=spare)
+        notes = [found.note(row) for row in range(len(ids))]
+        columns = {"recommendations": found.column(), "recommendation_note": pa.array(notes, pa.string())}
+        return beside(pa.table(columns), asked_columns(asked, len(ids)))
 
     def _refused(self, request: Request, frame: pa.Table, interactions: pa.Table, now: datetime) -> list[str]:
         """Why a profile gets no mail, as a whole run would say; but one address twice is no reason here,

@@ -1,9 +1,11 @@
-"""A recommendation: one item for one profile, and why."""
+"""A recommendation: one item for one profile, and why; and what a block may ask for by itself."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 
 class Source(StrEnum):
@@ -25,3 +27,50 @@ class Recommendation:
     score: float
     reason: str
     """For the reader of the trace, and fit for the reader of the mail: "because you bought Wool cap"."""
+
+
+ASKED = "recommend:"
+"""With what the frame's columns of asked lists begin."""
+MOST_ASKED = 50
+"""Items of one asked list."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Ask:
+    """``recommend(strategy="similar", to=cart.items, n=4)``: a list of items that a block asks for.
+
+    Two equal asks of one mail are one list. An item that a mail shows already, by another list, is left out
+    of this one; ``again`` is whole all the same, and takes nothing from the others.
+    """
+
+    strategy: str
+    n: int
+    to: str = ""
+    """The attribute with the items asked about, as a path (``cart.items``); empty: what the profile met."""
+    again: bool = False
+
+    @property
+    def column(self) -> str:
+        """The frame's column that holds the list: ``recommend:similar:4:cart.items``."""
+        return f"{ASKED}{self.strategy}:{self.n}:{self.to}" + (":again" if self.again else "")
+
+    @property
+    def note(self) -> str:
+        """The frame's column that says why the list is shorter than asked for."""
+        return f"note:{self.column}"
+
+    def among(self, given: Mapping[str, Any]) -> Any:
+        """What was written for this ask, by its text or else by its strategy; nothing is an empty tuple."""
+        return given.get(self.text, given.get(self.strategy, ()))
+
+    @classmethod
+    def of(cls, column: str) -> Ask:
+        """The ask of a column."""
+        strategy, n, to, *again = column.removeprefix(ASKED).split(":")
+        return cls(strategy, int(n), to, bool(again))
+
+    @property
+    def text(self) -> str:
+        """As an author writes it."""
+        about = f", to={self.to}" if self.to else ""
+        return f'recommend(strategy="{self.strategy}"{about}, n={self.n}{", again=true" * self.again})'

@@ -64,6 +64,19 @@ class FallbackUse:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedList:
+    """A list of items that a block asks for by itself, and what it was given."""
+
+    ask: str
+    """As a template says it: ``recommend(strategy="similar", to=cart.items, n=4)``."""
+    items: tuple[Recommendation, ...]
+    note: str = ""
+    """Why there are fewer than asked for; empty when there are enough."""
+    shown: bool = False
+    """Whether the mail shows it: its block was chosen, or the template itself asks."""
+
+
+@dataclass(frozen=True, slots=True)
 class Trace:
     """Everything that decided one mail."""
 
@@ -82,6 +95,8 @@ class Trace:
     recommendations: tuple[Recommendation, ...] = ()
     recommendation_note: str = ""
     """Why there are fewer recommendations than asked for; empty when there are enough."""
+    asked: tuple[AskedList, ...] = ()
+    """What blocks ask for beside the recommendations."""
     experiments: dict[str, str] = field(default_factory=dict)
     """Experiment → the arm that is shown."""
     promoted: tuple[str, ...] = ()

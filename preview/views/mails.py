@@ -224,24 +224,31 @@ def why_values(view: View, made: Mail) -> dict[str, Any]:
     values = made.values
     schema = schema_of(made.plan.request.workspace.spec)
     assets = view.ground.source.assets
-    catalogue = made.plan.context.catalogue
-    items = []
-    for found in values["recommendations"] or ():
-        item = catalogue.get(found["item_id"], {})
-        picture = item.get("image") or ""
-        shown = with_own_pictures(f'"{picture}"'.encode(), assets).decode()[1:-1]
-        items.append(
-            {
-                "title": item.get("title", found["item_id"]),
-                "reason": found["reason"],
-                "source": found["source"],
-                "picture": shown if shown.startswith("/assets/") else "",
-            }
-        )
+    catalogue, asks = made.plan.context.catalogue, made.plan.compiled.asks
+
+    def pictured(column: str) -> list[dict[str, Any]]:
+        items = []
+        for found in values.get(column) or ():
+            item = catalogue.get(found["item_id"], {})
+            picture = item.get("image") or ""
+            shown = with_own_pictures(f'"{picture}"'.encode(), assets).decode()[1:-1]
+            items.append(
+                {
+                    "title": item.get("title", found["item_id"]),
+                    "reason": found["reason"],
+                    "source": found["source"],
+                    "picture": shown if shown.startswith("/assets/") else "",
+                }
+            )
+        return items
+
     return {
         "trace": trace,
         "trace_error": problem,
-        "items": items,
+        "items": pictured("recommendations"),
+        "asked": [(one, pictured(ask.column)) for ask, one in zip(asks, trace.asked, strict=True)]
+        if trace is not None
+        else [],
         "note": values.get("recommendation_note") or "",
         "facts": [(name, values[name]) for name in schema if name in values],
         "sources": block_files(made),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
@@ -15,11 +15,14 @@ import pyarrow as pa
 from audience import FEATURES, add_features
 from audience.arrow import arrow_schema
 from mailwright.catalog import RECOMMENDATIONS, profile_schema
+from mailwright.engine import beside
 from mailwright.errors import Location
 from mailwright.model import CampaignSpec, WorkspaceSpec
 from mailwright.model.links import LinkSigner
 from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES
 from mailwright.workspace import Workspace, open_workspace
+from recommend.asking import item_paths
+from recommend.strategies import strategy_names
 from render import (
     CompiledCampaign,
     RenderContext,
@@ -55,11 +58,10 @@ class Sample:
     profile: dict[str, Any]
     recommendations: list[dict[str, Any]]
     items: list[dict[str, Any]]
+    asked: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
 
     def with_profile(self, **changes: Any) -> Sample:
-        return Sample(
-            self.subject, self.preheader, {**self.profile, **changes}, self.recommendations, self.items
-        )
+        return replace(self, profile={**self.profile, **changes})
 
 
 def read_sample(template: str, kind: str) -> Sample:
@@ -93,7 +95,13 @@ def compile_with(
         campaign,
         library=load_library(*folders),
         settings=settings,
-        catalog=RuleCatalog(attributes=attributes, segments=segments, events={}),
+        catalog=RuleCatalog(
+            attributes=attributes,
+            segments=segments,
+            events={},
+            strategies=frozenset(strategy_names()),
+            item_paths=frozenset(item_paths(attributes)),
+        ),
         asset=lambda path: f"https://assets.example/{path}",
         at=lambda *_: Location(f"campaigns/{name}.yaml", 1),
     )
@@ -116,9 +124,11 @@ def render_samples(
     for name in shop().segments if settings is not BARE else ():
         members = [bool(segments.get(name)) for _, segments in readers]
         frame = frame.append_column(f"segment:{name}", pa.array(members, pa.bool_()))
+    for ask in compiled.asks:
+        lists = [_listed(ask.among(sample.asked)) for sample, _ in readers]
+        frame = frame.append_column(ask.column, pa.array(lists, frame["recommendations"].type))
     choices = choose_blocks(compiled, frame, now=NOW, interactions=_nothing(INTERACTION_ATTRIBUTES))
-    for column in choices.columns.column_names:
-        frame = frame.append_column(column, choices.columns[column])
+    frame = beside(frame, choices.columns)
     context = RenderContext(
         campaign=compiled.name,
         occasion="test",
@@ -145,12 +155,16 @@ def _frame(settings: WorkspaceSpec, sample: Sample, number: int) -> pa.Table:
     row["cart"] = dict(cart, items=lines, updated_at=_moment(cart["updated_at"]))
     frame = pa.Table.from_pylist([row], arrow_schema(schema))
     fields = arrow_schema({"recommendations": RECOMMENDATIONS})
-    keys = RECOMMENDATIONS.items.fields if RECOMMENDATIONS.items and RECOMMENDATIONS.items.fields else {}
-    shown = [{key: item[key] for key in keys} for item in sample.recommendations]
+    shown = _listed(sample.recommendations)
     column = pa.Table.from_pylist([{"recommendations": shown}], fields)["recommendations"]
     return frame.append_column("recommendations", column).append_column(
         "recommendation_note", pa.array([""], pa.string())
     )
+
+
+def _listed(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    keys = RECOMMENDATIONS.items.fields if RECOMMENDATIONS.items and RECOMMENDATIONS.items.fields else {}
+    return [{key: item[key] for key in keys} for item in items]
 
 
 @cache
@@ -167,8 +181,16 @@ def _stranger(workspace: str) -> dict[str, Any]:
 
 def _items(settings: WorkspaceSpec, samples: Sequence[Sample]) -> pa.Table:
     schema = arrow_schema({**ITEM_ATTRIBUTES, **settings.item})
-    found = {item["item_id"]: item for sample in samples for item in (*sample.recommendations, *sample.items)}
+    found = {item["item_id"]: item for sample in samples for item in _all(sample)}
     return pa.Table.from_pylist([found[item_id] for item_id in sorted(found)], schema)
+
+
+def _all(sample: Sample) -> list[dict[str, Any]]:
+    return [
+        *sample.recommendations,
+        *sample.items,
+        *(item for asked in sample.asked.values() for item in asked),
+    ]
 
 
 def _nothing(attributes: Any) -> pa.Table:

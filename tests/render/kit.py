@@ -46,7 +46,12 @@ ATTRIBUTES = {
         type="list", items=Attribute(type="object", fields={"item_id": Attribute(type="string")})
     ),
 }
-CATALOG = RuleCatalog(attributes=ATTRIBUTES, segments=frozenset({"vip"}))
+CATALOG = RuleCatalog(
+    attributes=ATTRIBUTES,
+    segments=frozenset({"vip"}),
+    strategies=frozenset({"similar", "trending"}),
+    item_paths=frozenset({"cart.items", "tags"}),
+)
 RECOMMENDED = pa.list_(
     pa.struct(
         [("item_id", pa.string()), ("source", pa.string()), ("score", pa.float64()), ("reason", pa.string())]
@@ -203,6 +208,7 @@ def chosen(campaign: CompiledCampaign, rows: pa.Table) -> pa.Table:
     """The frame with its blocks chosen."""
     columns = choose_blocks(campaign, rows, now=NOW).columns
     for name in columns.column_names:
+        rows = rows.drop_columns([name]) if name in rows.column_names else rows
         rows = rows.append_column(name, columns[name])
     return rows
 

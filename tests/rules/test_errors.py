@@ -22,6 +22,7 @@ CASES = (
     ("count_events('product_viewed', segment('vip')) > 1", 32, "cannot stand among the conditions", None),
     ("sum_events('order_completed') > 1", 1, "sum_events needs a field", "'30 days'"),
     ("sum_events('order_completed', category) > 1", 1, "category is a string", None),
+    ("len(recommend(strategy='similar', n=4)) > 1", 5, "stands in the rules of blocks alone", "templates.md"),
     ("lenn(tags) = 1", 1, "unknown function 'lenn'", "did you mean 'len'?"),
     ("len(points) = 1", 1, "len cannot take (integer)", "len(string) or len(list)"),
     ("has(tags, 3)", 1, "has cannot take (list of string, integer)", "has(list, element)"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import date
 from pathlib import Path
@@ -24,7 +25,8 @@ from mailwright.cli.console import (
 )
 from mailwright.engine import plan
 from mailwright.explain import explain_profile
-from mailwright.model.trace import Outcome, SlotTrace, Trace
+from mailwright.model.recommendation import Recommendation
+from mailwright.model.trace import AskedList, Outcome, SlotTrace, Trace
 from mailwright.workspace import open_workspace
 
 LONGEST_VALUE = 60
@@ -75,16 +77,26 @@ def tree(trace: Trace) -> Tree:
         root.add(f"experiment [bold]{escape(name)}[/bold] → {escape(arm)} ({how})")
     for slot in trace.slots:
         _slot(root, slot)
-    items = root.add(
-        f"{len(trace.recommendations)} recommendations {escape(trace.recommendation_note)}".rstrip()
-    )
-    for item in trace.recommendations:
-        items.add(f"{escape(item.item_id)}  {escape(item.source)} {item.score:.3g}  {escape(item.reason)}")
+    title = f"{len(trace.recommendations)} recommendations {escape(trace.recommendation_note)}".rstrip()
+    _items(root.add(title), trace.recommendations)
+    for asked in trace.asked:
+        _asked(root, asked)
     for use in trace.fallbacks:
         root.add(
             f"{escape(use.expression)} was missing: {escape(use.shown)!r} shown instead ({escape(use.where)})"
         )
     return root
+
+
+def _asked(root: Tree, asked: AskedList) -> None:
+    shown = "" if asked.shown else " [dim](not shown)[/dim]"
+    title = f"{len(asked.items)} by {escape(asked.ask)}{shown} {escape(asked.note)}".rstrip()
+    _items(root.add(title), asked.items)
+
+
+def _items(branch: Tree, items: Iterable[Recommendation]) -> None:
+    for item in items:
+        branch.add(f"{escape(item.item_id)}  {escape(item.source)} {item.score:.3g}  {escape(item.reason)}")
 
 
 def _slot(root: Tree, slot: SlotTrace) -> None:

@@ -38,6 +38,7 @@ def register(app: typer.Typer) -> None:
 def train_model(
     workspace: WorkspaceOption = Path(),
     search: Annotated[bool, typer.Option("--tune", help="Search for better parameters first.")] = False,
+    warm: Annotated[bool, typer.Option("--warm", help="Go on from the model in place: quicker.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Put it in place whatever it is worth.")] = False,
     now: NowOption = None,
     seed: SeedOption = None,
@@ -61,6 +62,7 @@ def train_model(
             now=moment,
             seed=space.spec.seed if seed is None else seed,
             search=search,
+            warm=warm,
             force=force,
         )
         data = _candidate(made) | {"seconds": session.stages.seconds}
@@ -119,12 +121,14 @@ def evaluate_model(
 
 def _figures(judged: Evaluation) -> Table:
     title = f"Judged on {judged.cut[:10]} to {judged.end[:10]}, {judged.n} items each"
-    table = Table("", "profiles", "nDCG", "recall", "MAP", "hit rate", "coverage", title=title)
+    names = ("nDCG", "recall", "MAP", "hit rate", "coverage", "novelty")
+    table = Table("", "profiles", *names, title=title)
     rows = {"everyone": (judged.overall, judged.popularity), "cold": (judged.cold, judged.cold_popularity)}
     for name, pair in {**rows, **judged.segments}.items():
         for label, metrics in zip((escape(name), "  popularity"), pair, strict=True):
             figures = (metrics.ndcg, metrics.recall, metrics.map, metrics.hit_rate, metrics.coverage)
-            table.add_row(label, f"{metrics.profiles:,}", *(f"{figure:.4f}" for figure in figures))
+            shown = [*(f"{figure:.4f}" for figure in figures), f"{metrics.novelty:.2f} bits"]
+            table.add_row(label, f"{metrics.profiles:,}", *shown)
     return table
 
 
