@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mailwright.model.identity import message_id
@@ -124,6 +124,7 @@ LINKS = st.one_of(
 
 
 @given(link=LINKS)
+@settings(deadline=None)
 def test_a_tagged_link_keeps_all_that_it_had_and_is_tagged_once(link: str) -> None:
     spec = LinkSpec(parameters={"utm_source": "a b"}, domains=("shop.example",))
     tagger = Tagger.of(spec, "c", "https://mail.example")
