@@ -19,7 +19,7 @@ from render.compiled import CompiledCampaign
 from render.context import RenderContext
 from render.program import program
 from render.rows import batch_rows
-from render.skeleton import Splitter
+from render.skeleton import KEPT, Splitter
 
 SKELETON = pa.dictionary(pa.int32(), pa.binary())
 LEAVES = pa.list_(pa.string())
@@ -81,6 +81,8 @@ class Skeletons:
         found: dict[str, Any] = orjson.loads(body)
         known = self._known.get(found["fingerprint"])
         if known is None:
+            if len(self._known) >= KEPT:
+                self._known.clear()
             known = self._known[found["fingerprint"]] = Skeleton(
                 found["fingerprint"], tuple(found["html"]), tuple(found["text"]), tuple(found["subject"])
             )

@@ -13,6 +13,9 @@ from send.grouping import Bodies, Syntax
 from send.outbox.enlist import Entry
 from send.policy import DeliveryPolicy
 
+_KEPT = 1_024
+"""Bodies remembered at most: one that was forgotten is made again, the same."""
+
 
 class Preparer:
     """Prepares messages for one adapter, and remembers the bodies that it has already made."""
@@ -70,6 +73,8 @@ class Preparer:
             [message.reply_to.email, message.reply_to.name] if message.reply_to else None,
         )
         if same not in self._shared:
+            if len(self._shared) >= _KEPT:
+                del self._shared[next(iter(self._shared))]
             content = self._adapter.shared(message)
             body_id = fingerprint("body", self._adapter.name, content)
             self._shared[same] = (syntax.bodies(message), (body_id, content))
