@@ -41,7 +41,7 @@ class Attribute:
         if facts.fixed(self.tag, self.name):
             raise cursor.error(
                 f"{self.name} of <{self.tag}> must be known when the template is compiled",
-                fix="write a constant (brand.… and campaign.values.… are), or one block for each value",
+                fix="write a constant (brand.…, theme.…, campaign.values.…), or one block for each value",
             )
         kind = "default" if inherited else "leaf"
         if escape == "_url":

@@ -69,7 +69,9 @@ def compile_campaign(
     """
     assets: dict[str, str] = {}
     asset = _noting(asset, assets)
-    constants = Constants(settings.brand, {"name": name, "values": campaign.values}, asset)
+    constants = Constants(
+        settings.brand, settings.theme.model_dump(), {"name": name, "values": campaign.values}, asset
+    )
     assembly = assemble(library.template(campaign.template, at=at("template")), library)
     if not assembly.segments:
         raise TemplateError("the template is empty", at=at("template"))

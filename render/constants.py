@@ -1,4 +1,4 @@
-"""What is known when compiling: ``brand.…``, ``campaign.name``, ``campaign.values.…`` and ``asset(…)``.
+"""What is known when compiling: ``brand.…``, ``theme.…``, the campaign's name and values, and ``asset(…)``.
 
 Expressions made of nothing else are computed once and put into the MJML as if the author had written the
 value, so they may stand anywhere, also where no value can change per recipient.
@@ -55,12 +55,13 @@ class Constants:
     """The constant names, and the pictures that are published."""
 
     brand: Mapping[str, Any]
+    theme: Mapping[str, Any]
     campaign: Mapping[str, Any]
     asset: Callable[[str], str]
 
     @property
     def row(self) -> dict[str, Any]:
-        return {"brand": self.brand, "campaign": self.campaign}
+        return {"brand": self.brand, "theme": self.theme, "campaign": self.campaign}
 
 
 @lru_cache(maxsize=2048)
@@ -98,7 +99,7 @@ def fold(segments: Sequence[Segment], constants: Constants) -> list[Segment]:
 def is_constant(node: nodes.Node) -> bool:
     """Whether nothing that belongs to a recipient, a run or a language enters an expression."""
     for name in _all(node, nodes.Name):
-        if name.name not in ("brand", "campaign", "asset"):
+        if name.name not in ("brand", "theme", "campaign", "asset"):
             return False
     if any(filtered.name in LOCAL_FILTERS for filtered in _all(node, nodes.Filter)):
         return False
@@ -110,7 +111,7 @@ def _all(node: nodes.Node, kind: type[Any]) -> list[Any]:
 
 
 def _value(segment: Segment, node: nodes.Node, constants: Constants) -> str:
-    writer = Writer(frozenset({"brand", "campaign"}), asset=constants.asset)
+    writer = Writer(frozenset({"brand", "theme", "campaign"}), asset=constants.asset)
     try:
         code = compile(writer.write(node), "<constant>", "eval")
         names = {**COMPUTE, "row": constants.row, "__builtins__": BUILTINS}

@@ -132,8 +132,10 @@ def one_line(shown: str, what: str) -> str:
 
 
 def raw_line(value: Any) -> str:
-    """In the subject and the preheader: as it is, so that ``one_line`` sees any line break."""
-    return text(value)
+    """In the subject and the preheader: as it is, so that ``one_line`` sees any line break; but for those at
+    the ends, which careless exports leave and which mean nothing."""
+    shown = text(value)
+    return shown.strip() if "\n" in shown or "\r" in shown else shown
 
 
 LINE: dict[str, Callable[[Any], str]] = {"_html": raw_line}

@@ -180,7 +180,7 @@ class Search:
         owner, _, last = path.rpartition(".")
         if last.isdigit() and owner in self.sure:  # asked for as a whole: it is not empty
             return
-        if path in self.sure or path.endswith(":") or root in ("brand", "campaign", "loop:"):
+        if path in self.sure or path.endswith(":") or root in ("brand", "theme", "campaign", "loop:"):
             return
         if path.endswith((".item_id", ".title", ".source")) and root != "cart":
             return

@@ -10,6 +10,7 @@ from rules import RuleCatalog
 SPECIAL = frozenset(
     [
         "brand",
+        "theme",
         "campaign",
         "now",
         "locale",

@@ -232,7 +232,7 @@ class _Walk:
             return
         parent = self.nesting.parent
         if parent in _STYLES:
-            fix = "use brand.… or campaign.values.… here, or a class with the condition around the element"
+            fix = "use brand.…, theme.… or campaign.values.…, or a class and the condition around the element"
             raise self.error("a style is the same for everyone", fix=fix)
         if self.nesting.holds_text:
             self.output.token(token)

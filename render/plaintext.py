@@ -26,13 +26,22 @@ _INVISIBLE = re.compile(r"display\s*:\s*none")
 
 def settle(text: str) -> str:
     """Text with its marks turned into line breaks: where several meet the strongest counts."""
-    paragraphs = [shown for part in text.split(PARAGRAPH) if (shown := part.strip(_EDGES))]
+    paragraphs: list[str] = []
+    for part in text.split(PARAGRAPH):
+        shown = part.strip(_EDGES)
+        if shown and not (paragraphs and is_repeat(shown, paragraphs[-1])):
+            paragraphs.append(shown)
     text = "\n\n".join(paragraphs)
     if LINE in text:
         text = "\n".join([line.strip(" ") for line in text.split(LINE)])
     while "  " in text:
         text = text.replace("  ", " ")
     return text + "\n"
+
+
+def is_repeat(paragraph: str, before: str) -> bool:
+    """Whether a link stands there twice: the picture of a thing, and then its title."""
+    return paragraph == before and paragraph.endswith(")")
 
 
 def plain_stream(html: str, placed: Placed) -> Stream:

@@ -46,6 +46,7 @@ class Program:
         self.context = context
         self.shared = {
             "brand": compiled.settings.brand,
+            "theme": compiled.settings.theme.model_dump(),
             "campaign": {"name": compiled.name, "values": compiled.spec.values, "occasion": context.occasion},
             "now": context.now,
         }

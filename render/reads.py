@@ -49,7 +49,7 @@ class Reads:
         self.fallbacks |= other.fallbacks
 
 
-SHARED = frozenset({"brand", "campaign", "now", "locale"})
+SHARED = frozenset({"brand", "theme", "campaign", "now", "locale"})
 """Names whose value is the same in all mails of a run (the locale is part of every key)."""
 
 

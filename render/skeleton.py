@@ -21,7 +21,7 @@ from render.context import RenderContext
 from render.language import AbortError
 from render.leaf import WHOLE
 from render.mail import FAILURES, Mail, NoBlockError
-from render.plaintext import PARAGRAPH, settle
+from render.plaintext import PARAGRAPH, is_repeat, settle
 from render.program import Program
 from render.rows import Row
 
@@ -136,12 +136,15 @@ class Splitter:
         fixed = [shown is not None and shown != "" for _, shown in parts]
         if not any(fixed):
             return f"{_OPEN}{self._leaves.add(settle(self._leaves.fill(text)))}{_SHUT}"
-        first, out = fixed.index(True), []
+        first, last, out = fixed.index(True), "", []
         for index, (part, shown) in enumerate(parts):
             if shown is not None:
+                if is_repeat(shown, last):
+                    continue
+                last = shown or last
                 out.append(("\n\n" if index > first else "") + shown if shown else "")
                 continue
-            due = settle(self._leaves.fill(part))[:-1]
+            due = last = settle(self._leaves.fill(part))[:-1]
             broken = f"\n\n{due}" if index > first else f"{due}\n\n"
             out.append(f"{_OPEN}{self._leaves.add(broken if due else '')}{_SHUT}")
         return "".join(out) + "\n"

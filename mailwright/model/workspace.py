@@ -14,6 +14,7 @@ from mailwright.model.experiment import HoldoutSpec
 from mailwright.model.learned import ClusterSpec, ScoreSpec
 from mailwright.model.schema import Schema
 from mailwright.model.spec import Spec
+from mailwright.model.theme import ThemeSpec
 from mailwright.model.tracking import LinkSpec
 
 
@@ -154,7 +155,8 @@ class WorkspaceSpec(Spec):
     expect: tuple[Expectation, ...] = ()
     """What must hold of the data beside the schema."""
     brand: dict[str, Any] = Field(default_factory=dict)
-    """Read in templates as ``brand.…``: colours, fonts, address, logo."""
+    """Read in templates as ``brand.…``: name, address, logo, links."""
+    theme: ThemeSpec = ThemeSpec()
     locale: str = "en"
     timezone: str = "UTC"
     base_url: str = "https://example.com"

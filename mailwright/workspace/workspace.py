@@ -40,6 +40,7 @@ RESERVED = frozenset(
         "segment",
         "subject",
         "t",
+        "theme",
         "unsubscribe_url",
         "view_url",
     ]

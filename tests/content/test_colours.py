@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import pytest
 
-from tests.content.samples import ROOT, shop
+from mailwright.model import theme
+from tests.content.samples import shop
 
 LEAST = 4.5
 LIGHT = [
@@ -38,20 +37,11 @@ DARK = [
 ]
 
 
-def defaults(role: str) -> dict[str, str]:
-    """The colours of ``brand.<role>`` where a workspace declares none, from the head partial."""
-    head = (ROOT / "blocks" / "partials" / "head.mjml").read_text("utf-8")
-    found = re.findall(rf"brand\.{role}\.(\w+) \| fallback\('(#[0-9a-f]{{6}})'\)", head)
-    colours = dict(found)
-    assert sorted(colours.items()) == sorted(set(found)), "one colour has two values"
-    return colours
-
-
 PALETTES = [
-    ("the shipped colours", defaults("colours"), LIGHT),
-    ("the shipped dark pair", defaults("dark"), DARK),
-    ("the shop's colours", shop().spec.brand["colours"], LIGHT),
-    ("the shop's dark pair", shop().spec.brand["dark"], DARK),
+    ("the shipped colours", theme.LIGHT, LIGHT),
+    ("the shipped dark pair", theme.DARK, DARK),
+    ("the shop's colours", shop().spec.theme.colours, LIGHT),
+    ("the shop's dark pair", shop().spec.theme.dark, DARK),
 ]
 
 

@@ -9,7 +9,12 @@ import orjson
 import pyarrow as pa
 import pytest
 
+from mailwright.model.message import Skeleton
 from render import choose_blocks, explain_row, render_frame
+from render.batch import row_columns
+from render.rows import batch_rows
+from render.skeleton import Splitter
+from render.verify import verify
 from tests.render.kit import NOW, chosen, compiled, context, frame, mjml, only, recommended, render, text
 
 VIP = "---\nslot: hero\nwhen: segment('vip')\npriority: 10\n---\n" + text("Dear {{ colour }}, our best")
@@ -118,6 +123,34 @@ def test_a_line_break_never_enters_a_subject(tmp_path: Path, name: str) -> None:
     (mail,) = render(campaign, {"colour": name})
     assert (mail["status"], mail["reason"]) == ("skipped", "render_failed")
     assert "line break" in mail["detail"]
+
+
+def test_a_stray_line_break_at_the_end_of_a_name_costs_nobody_a_mail(tmp_path: Path) -> None:
+    spec = {"subject": "{{ first_name | fallback('you') }}, hello", "preheader": "{{ colour }}"}
+    campaign = compiled(tmp_path, TEMPLATE, BLOCKS, campaign=spec)
+    (mail,) = render(campaign, {"first_name": "Ada\r\n", "colour": "\n blue "})
+    assert (mail["subject"], mail["preheader"]) == ("Ada, hello", "blue")
+
+
+def test_the_text_part_names_a_thing_once_where_picture_and_title_lead_to_it(tmp_path: Path) -> None:
+    link = "https://shop.example/{{ item.item_id }}?r={{ profile_id }}"
+    card = (
+        f'<mj-image src="{{{{ item.image }}}}" alt="{{{{ item.title }}}}" href="{link}" />'
+        f'<mj-text><a href="{link}">{{{{ item.title }}}}</a></mj-text>'
+        "<mj-text>Yes</mj-text><mj-text>Yes</mj-text>"
+    )
+    campaign = compiled(tmp_path, TEMPLATE, {**BLOCKS, "cards/product": card})
+    run = context()
+    (mail,) = render(campaign, {"recommendations": recommended("i1", "i2")}, run=run)
+    assert mail["text"].count("Cap <1> & co (https://shop.example/i1?r=p0)") == 1
+    assert mail["html"].count(b"https://shop.example/i1?r=p0") == 2
+    assert mail["text"].count("Yes") == 4, "only links are named once"
+    rows = chosen(campaign, frame({"recommendations": recommended("i1", "i2")}))
+    (row,) = batch_rows(rows.to_batches()[0], row_columns(campaign), run.catalogue)
+    found = Splitter(campaign, run).split(row, mail)
+    assert found is not None
+    assert Skeleton.fill(found[0].text, found[1]) == mail["text"]
+    assert verify(campaign, run, rows).differences == ()
 
 
 def test_abort_skips_the_mail_with_its_reason(tmp_path: Path) -> None:
