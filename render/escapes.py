@@ -30,19 +30,18 @@ _CONTROLS = re.compile(
 _BREAKS = re.compile(r"\s*[\r\n\x0b\x0c\x85\u2028\u2029]\s*")
 _NO_LINE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _SPACES = re.compile(r"[ \t\n]+")
-_SPECIAL = str.maketrans(
-    {
-        "&": "&amp;",
-        "<": "&lt;",
-        ">": "&gt;",
-        '"': "&#34;",
-        "'": "&#39;",
-        "\\": "&#92;",  # mrml doubles it in attributes, so the slow way needs the reference
-        "\n": " ",
-        "\r": " ",
-        "\t": " ",
-    }
+_SPECIAL = (
+    ("&", "&amp;"),  # first, since the others write it
+    ("<", "&lt;"),
+    (">", "&gt;"),
+    ('"', "&#34;"),
+    ("'", "&#39;"),
+    ("\\", "&#92;"),  # mrml doubles it in attributes, so the slow way needs the reference
+    ("\n", " "),
+    ("\r", " "),
+    ("\t", " "),
 )
+"""Replaced one after the other: ``str.translate`` asks its table for each character that is not ASCII."""
 _CSS = re.compile(r"[\w #.,%+/-]*(?:(?:rgb|rgba|hsl|hsla)\([\d\s,.%/]*\)[\w #.,%+-]*)?", re.ASCII)
 _SCHEME = re.compile(r"\s*([a-zA-Z][a-zA-Z0-9+.\-]*)\s*:")
 _URL_SAFE = "/:?#[]@!$&*+,;=%~-._"
@@ -65,7 +64,11 @@ def ascii_html(shown: str) -> str:
 
 def html(value: Any) -> str:
     """Between tags and inside quoted attributes."""
-    return ascii_html(clean(value).translate(_SPECIAL))
+    shown = clean(value)
+    for character, written in _SPECIAL:
+        if character in shown:
+            shown = shown.replace(character, written)
+    return ascii_html(shown)
 
 
 def path(value: Any) -> str:

@@ -161,7 +161,7 @@ def fixed(tag: str, attribute: str) -> bool:
     """Whether the attribute must be known when compiling."""
     if attribute in NEVER or attribute.startswith("on"):
         return True
-    tags = [tag] if tag != "mj-all" else [*LOST, *DIFFERS]
+    tags = [*LOST, *DIFFERS] if tag in ("mj-all", "mj-class") else [tag]
     return any(attribute in LOST.get(name, ()) or attribute in DIFFERS.get(name, ()) for name in tags)
 
 

@@ -23,7 +23,10 @@ _TAG = re.compile(r"<([a-zA-Z][\w:-]*)")
 _END = re.compile(r"</([a-zA-Z][\w:-]*)\s*>")
 _ATTRIBUTE = re.compile(r"\s*([a-zA-Z_:@][\w:.-]*)(\s*=\s*)?")
 _CLOSE = re.compile(r"\s*(/?>)")
-_STRUCTURAL = re.compile(r":(?:first|last|nth|only)-|:empty|[^\s,(]\s*[+~]\s*[.#\w\[]|\[[^\]]*[\^$*|]=")
+_STRUCTURAL = re.compile(
+    r"(?<!:):(?:first|last|nth|only)-|:empty|:has\(|[^\s,(]\s*[+~]\s*[.#\w\[:*]|\[[^\]]*[\^$*|]="
+    r"|\[\s*(?!class\b|id\b|role\b|type\b|dir\b)[\w-]+\s*~?="
+)
 _STYLES = ("mj-style", "style")
 _PREFIXES = ("zqj", "zqx", "jqz", "qzj", "xqz")
 

@@ -10,6 +10,7 @@ from lxml import etree
 _SPACE = re.compile(r"\s+")
 _RULE = re.compile(r"([^{}]+)\{([^{}]*)\}")
 _INLINE = re.compile(r"</?(?:a|abbr|b|big|code|em|font|i|img|s|small|span|strike|strong|sub|sup|u)[ >]")
+_COLOUR = re.compile(r"#([0-9a-f])\1([0-9a-f])\2([0-9a-f])\3(?![0-9a-f])", re.I)
 _MJML_CLASS = re.compile(r"\.mj-|\.moz-text-html")
 
 
@@ -87,6 +88,8 @@ def _write(node: etree._Element, lines: list[str]) -> None:
 
 def _value(name: str, value: str) -> str:
     if name == "style":
+        # premailer shortens the colours that it sees, and puts a blank after each comma
+        value = re.sub(r",\s*", ",", _COLOUR.sub(r"#\1\2\3", value))
         declarations = [part.strip() for part in value.split(";") if part.strip()]
         return "; ".join(re.sub(r"\s*:\s*", ": ", _SPACE.sub(" ", part), count=1) for part in declarations)
     return _SPACE.sub(" ", value).strip()

@@ -92,6 +92,12 @@ CASES = [
 HEADS = [
     ("<mj-style>.a:first-child { color: red }</mj-style>", "depends on what stands beside"),
     ("<mj-style>.a + .b { color: red }</mj-style>", "depends on what stands beside"),
+    ("<mj-style>.a ~ * { color: red }</mj-style>", "depends on what stands beside"),
+    ("<mj-style>@media (min-width: 9px) { p:nth-child(2) { color: red } }</mj-style>", "depends on"),
+    ("<mj-style>.a:empty { color: red }</mj-style>", "depends on what stands beside"),
+    ("<mj-style>td:has(.a) { color: red }</mj-style>", "depends on what stands beside"),
+    ("<mj-style>a[href^='https'] { color: red }</mj-style>", "depends on what stands beside"),
+    ("<mj-style>a[href='https://x.example'] { color: red }</mj-style>", "depends on what stands beside"),
     ("<mj-style>.a { color: {{ colour }} }</mj-style>", "the same for everyone"),
     ("<mj-style>{% if points %}.a { color: red }{% endif %}</mj-style>", "the same for everyone"),
     ("{% if points %}<mj-font name='x' href='y' />{% endif %}", "cannot stand in <mj-head>"),
@@ -106,6 +112,44 @@ def test_it_is_refused_with_its_place_and_fix(tmp_path: Path, body: str, what: s
     assert error.value.at.file == "templates/t/template.mjml"
     assert error.value.at.line == 3
     assert fix is None or fix in (error.value.fix or "")
+
+
+FIXED = {
+    "mj-body": "width",
+    "mj-column": "width padding padding-left padding-right border border-left border-right css-class",
+    "mj-group": "width",
+    "mj-image": "width height border border-left border-right fluid-on-mobile padding padding-left",
+    "mj-hero": "height mode padding padding-left",
+    "mj-section": "full-width padding padding-left padding-right border border-left border-right mj-class",
+    "mj-wrapper": "full-width padding padding-left padding-right border border-left border-right",
+    "mj-social": "icon-size icon-height mode",
+    "mj-social-element": "icon-size icon-height name",
+    "mj-carousel": "thumbnails tb-width",
+    "mj-button": "width",
+    "mj-divider": "width align padding padding-left border-left",
+    "mj-breakpoint": "width",
+    "mj-class": "width padding-left border-right height",
+    "mj-all": "width padding-left border-right height",
+}
+"""What was measured to be lost or to come out differently when it is known only per recipient."""
+INSIDE = {
+    "mj-body": "<mjml><mj-body {}></mj-body></mjml>",
+    "mj-breakpoint": "<mjml><mj-head><mj-breakpoint {} /></mj-head><mj-body></mj-body></mjml>",
+    "mj-class": '<mjml><mj-head><mj-attributes><mj-class name="k" {} /></mj-attributes></mj-head></mjml>',
+    "mj-all": "<mjml><mj-head><mj-attributes><mj-all {} /></mj-attributes></mj-head></mjml>",
+}
+
+
+@pytest.mark.parametrize(
+    ("tag", "attribute"), [(tag, name) for tag, names in FIXED.items() for name in names.split()]
+)
+def test_what_mjml_computes_with_must_be_known(tmp_path: Path, tag: str, attribute: str) -> None:
+    whole = INSIDE.get(tag) or mjml(f"<{tag} {{}}></{tag}>")
+    with pytest.raises(SourceError) as error:
+        compiled(tmp_path, whole.format(f'{attribute}="{{{{ points }}}}px"'))
+    assert f"{attribute} of <{tag}> must be known when the template is compiled" in error.value.what
+    assert error.value.at.line
+    assert "one block for each value" in (error.value.fix or "")
 
 
 @pytest.mark.parametrize(("head", "what"), HEADS)

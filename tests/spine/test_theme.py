@@ -10,9 +10,8 @@ from mailwright.model.yamltext import parse_yaml
 
 
 def test_what_is_not_said_keeps_the_shipped_look():
-    theme = parse_yaml(
-        "colours: { text: '#000000', mint: '#99ffcc' }\ndark: { mint: '#006633' }", ThemeSpec, file="t"
-    )
+    text = "colours: { text: '#000000', mint: '#99ffcc' }\ndark: { mint: '#006633' }"
+    theme = parse_yaml(text, ThemeSpec, file="t")
     assert theme.value.colours == {**LIGHT, "text": "#000000", "mint": "#99ffcc"}
     assert theme.value.dark == {**DARK, "mint": "#006633"}
     assert theme.value.fonts.heading.startswith("Georgia")
