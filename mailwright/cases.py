@@ -48,9 +48,12 @@ class Bench:
         workspace, spec = self.workspace, case.spec
         compiled = self._compiled(case)
         self._check_names(case)
+        self._check_arms(case, compiled)
         done = self._read(case, "interactions", self._interactions)
         items = self._read(case, "items", self._items)
         one = self._read(case, "profile", lambda case: self._row(case, compiled, done))
+        for name in compiled.experiments:
+            one = one.append_column(f"experiment:{name}", pa.array([spec.arms.get(name)], pa.string()))
         choices = choose_blocks(compiled, one, now=spec.now, interactions=done)
         one = beside(one, choices.columns).combine_chunks()
         context = RenderContext(
@@ -134,6 +137,16 @@ class Bench:
     def _interactions(self, case: Case) -> pa.Table:
         profile_id = str(case.spec.profile.get("profile_id", case.name))
         return interaction_table(self.workspace, case.spec.interactions, profile_id)
+
+    def _check_arms(self, case: Case, compiled: CompiledCampaign) -> None:
+        for name, arm in case.spec.arms.items():
+            at = case.file.at("arms", name)
+            if name not in compiled.experiments:
+                fix = did_you_mean(name, compiled.experiments)
+                raise ConfigError(f"{compiled.name} has no experiment {name!r}", at=at, fix=fix)
+            known = compiled.experiments[name].arms
+            if arm not in known:
+                raise ConfigError(f"{name} has no arm {arm!r}", at=at, fix=did_you_mean(arm, known))
 
     def _check_names(self, case: Case) -> None:
         """Raise ConfigError for an attribute, a segment or an item that there is not."""

@@ -60,9 +60,11 @@ def _case(mail: Mail) -> str:
     }
     if not case["asked"]:
         del case["asked"]
-    if any(
-        rule.events for slot in plan.compiled.compiled_slots.values() for b in slot.blocks for rule in b.rules
-    ):
+    arms = {name: values.get(f"experiment:{name}") for name in plan.compiled.experiments}
+    if any(arms.values()):
+        case["arms"] = {name: arm for name, arm in arms.items() if arm}
+    blocks = [block for slot in plan.compiled.compiled_slots.values() for block in slot.blocks]
+    if any(rule.events for block in blocks for rule in block.rules):
         case["interactions"] = _interactions(mail)
     return yaml.safe_dump(case, allow_unicode=True, sort_keys=False, width=100)
 

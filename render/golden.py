@@ -44,6 +44,8 @@ class CaseSpec(Spec):
     """Strategy, or the whole ``recommend(…)`` → ids of ``items`` that a block is given for it."""
     items: tuple[dict[str, Any], ...] = ()
     """What the mail may show of the catalogue; ``source``, ``score`` and ``reason`` where recommended."""
+    arms: dict[str, str] = Field(default_factory=dict)
+    """Experiment → the arm that it is shown; of the others none."""
     interactions: tuple[dict[str, Any], ...] = ()
     """What the profile did (``event``, ``at``, ``item_id`` …): features and conditions on events follow."""
     description: str = ""
@@ -172,7 +174,7 @@ def _shortened(line: str) -> str:
 
 
 def _lasting(trace: Trace) -> dict[str, Any]:
-    """The trace without what changes with every edit of any file."""
+    """The trace without what changes with every edit of any file, and what it has nothing to say of."""
     kept = asdict(trace)
     del kept["fingerprint"], kept["message_id"]
-    return kept
+    return {name: value for name, value in kept.items() if value not in (None, "", (), [], {})}

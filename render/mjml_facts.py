@@ -134,7 +134,7 @@ _SIDES = ("padding", "padding-left", "padding-right", "border", "border-left", "
 LOST: dict[str, frozenset[str]] = {
     "mj-body": frozenset({"width"}),
     "mj-breakpoint": frozenset({"width"}),
-    "mj-carousel": frozenset({"thumbnails", "tb-width"}),
+    "mj-carousel": frozenset({"thumbnails", "tb-width", "icon-width"}),
     "mj-column": frozenset({"width"}),
     "mj-group": frozenset({"width"}),
     "mj-hero": frozenset({"height", "mode"}),
@@ -149,9 +149,10 @@ DIFFERS: dict[str, frozenset[str]] = {
     "mj-button": frozenset({"width"}),
     "mj-column": frozenset(_SIDES),
     "mj-divider": frozenset({"width", "align", *_SIDES}),
-    "mj-hero": frozenset(_SIDES),
+    "mj-hero": frozenset({"padding-top", "padding-bottom", *_SIDES}),
     "mj-image": frozenset({"height", *_SIDES}),
     "mj-section": frozenset(_SIDES),
+    "mj-table": frozenset({"border"}),
     "mj-wrapper": frozenset(_SIDES),
 }
 """MJML computes with these too, and the mail would come out differently."""

@@ -51,6 +51,8 @@ def test_a_changed_block_fails_readably_until_it_is_accepted(cli, shop, tmp_path
         ("recommendations: [hat]", "does not say what the item 'hat' is"),
         ("profile: { points: many }", "points"),
         ("segments: [gold_clb]", "gold_club"),
+        ("arms: { subjct: edition }", "subject"),
+        ("arms: { subject: editon }", "edition"),
     ],
 )
 def test_what_a_case_has_wrong_is_said_at_its_line(cli, shop, wrong, said):
