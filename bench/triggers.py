@@ -2,9 +2,8 @@
 
 ``events``: HTTP batches of 100 into a server process → stored, profiles updated, rules of all example
 triggers evaluated; 10,000 profiles, one worker. ``latency``: from the request to the mail's acceptance by the
-stub ESP, no wait, at 50 events a second. ``pending``: start and memory with sleeping runs. ``crash``: a
-worker killed (-9) again and again, the client repeating what was not acknowledged; what arrived at an ESP
-with idempotency keys against what must have.
+stub ESP, no wait, at 50 events a second. ``pending``: start and memory with sleeping runs. ``crash``: see
+bench/crashes.py.
 
     python bench/triggers.py [--json] [--part events|latency|pending|crash] [--events N] [--kills N] …
 """
@@ -21,7 +20,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ import httpx
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from bench.crashes import compare
 from mailwright.model.identity import message_id
 from mailwright.model.workspace import EspSpec
 from mailwright.workspace import open_workspace
@@ -37,7 +36,6 @@ from send import StubEsp, open_adapter, open_outbox
 from send.stub import stub_environ, stub_options
 from tests.triggers.conftest import NOW, make_workspace, track
 
-ROOT = Path(__file__).resolve().parents[1]
 PEOPLE = 10_000
 ADAPTER = "resend"
 KEY = {"X-Write-Key": "bench"}
@@ -226,45 +224,6 @@ def wake(store: str, root: str) -> None:
     print(json.dumps({"sleeping": sleeping, "start_s": round(took, 2), "memory_mb": round(memory)}))  # noqa: T201
 
 
-def crash(root: Path, folder: Path, events: int, kills: int) -> dict[str, Any]:
-    """Workers of ``tests/triggers/crash_worker.py``, killed; every event repeated from the first."""
-    people = max(1, events // 2)
-    everybody = [f"p{n}" for n in range(min(people, PEOPLE))]
-    calls = [track(name, "checkout_started", -0.9) for name in everybody[::3]]
-    calls += [track(name, "product_added", -1, product_id="i1", cart_id=name) for name in everybody]
-    calls += [
-        track(name, "page_viewed", -0.1 - n)
-        for n in range(1 + events // len(everybody))
-        for name in everybody
-    ]
-    calls = calls[:events]
-    added = {call["userId"] for call in calls if call["event"] == "product_added"}
-    expected = {message_id("cart", n, f"cart-abandoned/{n}") for n in added - set(everybody[::3])}
-    path = folder / "events.jsonl"
-    path.write_text("".join(json.dumps(call) + "\n" for call in calls))
-    store, dice, killed = f"sqlite:///{folder}/crash.db", random.Random(3), 0  # noqa: S311 repeatable
-    with StubEsp(process=True) as esp:
-        command = [sys.executable, "-m", "tests.triggers.crash_worker", store, str(root), str(path), esp.url]
-        while True:
-            process = subprocess.Popen(command, cwd=ROOT)
-            try:
-                process.wait(dice.uniform(3, 12) if killed < kills else None)
-                break
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-                killed += 1
-        arrived = Counter(mail.message_id for mail in esp.mailbox)
-    return {
-        "events": len(calls),
-        "kills": killed,
-        "expected": len(expected),
-        "lost": len(expected - set(arrived)),
-        "unwanted": len(set(arrived) - expected),
-        "duplicated": sum(n - 1 for n in arrived.values()),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true")
@@ -289,7 +248,8 @@ def main() -> None:
         if "pending" in parts:
             result["pending_timers"] = pending(root, given.sleeping, folder)
         if "crash" in parts:
-            result["crash"] = crash(root, folder, given.events, given.kills)
+            people = make_workspace(folder / "crash-workspace", min(PEOPLE, max(10, given.events // 8)))
+            result["crash"] = compare(people, folder, given.events, given.kills)
     print(json.dumps(result) if given.json else json.dumps(result, indent=2))  # noqa: T201
 
 

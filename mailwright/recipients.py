@@ -84,6 +84,8 @@ def _agreed(consent: pa.ChunkedArray, purpose: str) -> Mask:
 def _duplicates(profiles: pa.Table, candidates: Mask) -> Mask:
     """The candidates whose address another candidate has too, but for the one that keeps it."""
     rows = np.flatnonzero(candidates)
+    if pc.count_distinct(profiles["email_key"].take(rows), mode="all").as_py() == len(rows):
+        return np.zeros(profiles.num_rows, dtype=bool)
     frame = profiles.select(["profile_id", "email_key", "last_seen_at"]).take(rows).to_pandas()
     frame["row"] = rows
     ordered = frame.sort_values(["last_seen_at", "profile_id"], ascending=[False, True], na_position="last")

@@ -12,7 +12,7 @@ import socket
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -30,7 +30,7 @@ from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Op, Trigger
 from triggers.runs import ASLEEP, Journal, Run, last_seen
-from triggers.schema import records, sends
+from triggers.schema import records
 from triggers.store import Store
 from triggers.world import World
 
@@ -45,6 +45,15 @@ class Due:
     run: Run
     effect: Op | None = None
     made: Made | None = None
+
+
+@dataclass
+class _Going:
+    """The mails of one transaction, and those before them that caps count."""
+
+    messages: list[Message] = field(default_factory=list)
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    sent: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
 
 
 class Firing:
@@ -95,9 +104,13 @@ class Firing:
             )
             ids = sorted({run.profile_id for run in claimed})
             profiles = self._people.load(connection, self._store.standing(connection, ids), ids)
+            sent = self._counted(connection, claimed, now)
         due = [Due(run) for run in sorted(claimed, key=self._rank)]
         for one in due:
             self._advance(one, profiles[one.run.profile_id], now)
+            if one.effect is not None and (capped := self._capped(sent, one.run, now)):
+                # It would be made for nothing.
+                one.made = Made(None, str(SkipReason.CAPPED), capped)
         wanted = {one.run.profile_id for one in due if one.effect is not None}
         return due, {name: Snapshot.of(profiles[name]) for name in sorted(wanted)}
 
@@ -192,7 +205,7 @@ class Firing:
     def _render(self, due: Sequence[Due], profiles: Mapping[str, Snapshot], now: datetime) -> None:
         by_campaign: dict[tuple[str, str], list[Due]] = defaultdict(list)
         for one in due:
-            if one.effect is not None and one.effect.what == "mail":
+            if one.effect is not None and one.effect.what == "mail" and one.made is None:
                 by_campaign[one.effect.campaign, one.run.trigger].append(one)
         for (campaign, name), some in by_campaign.items():
             trigger = self._triggers[name]
@@ -233,12 +246,14 @@ class Firing:
                 rows = self._store.lock(connection, ids)
                 still = self._store.unchanged(connection, [one.run for one in due], self.owner)
                 profiles = self._people.load(connection, rows, ids)
-                batch = Batch(connection, now, profiles)
+                batch, going = Batch(connection, now, profiles), _Going()
+                going.sent = self._counted(connection, [one.run for one in due], now)
                 for one in due:
                     if one.run.seq in still:
-                        self._effect(batch, one)
+                        self._effect(batch, going, one)
                         one.run.changed = True
                         batch.runs[one.run.profile_id].append(one.run)
+                self._hand_over(connection, going)
                 self._people.save(connection, batch.changed)
                 self._store.save_runs(connection, [r for some in batch.runs.values() for r in some])
         except BaseException:
@@ -247,7 +262,7 @@ class Firing:
                 del self._journal.kept[before:]
             raise
 
-    def _effect(self, batch: Batch, due: Due) -> None:
+    def _effect(self, batch: Batch, going: _Going, due: Due) -> None:
         run, op = due.run, due.effect
         if op is None:
             return
@@ -264,7 +279,7 @@ class Firing:
             return
         made = due.made
         assert made is not None
-        capped = self._capped(batch.connection, run, batch.now) if made.message is not None else ""
+        capped = self._capped(going.sent, run, batch.now) if made.message is not None else ""
         if made.message is None:
             if made.reason == SkipReason.HOLDOUT:
                 self._record(batch.connection, run, op.campaign, made, batch.now)
@@ -272,40 +287,46 @@ class Firing:
         elif capped:
             self._skip(run, profile, op.campaign, str(SkipReason.CAPPED), batch.now, detail=capped)
         else:
-            self._send(batch.connection, run, made.message, batch.now)
+            self._send(going, run, made.message, batch.now)
             self._record(batch.connection, run, op.campaign, made, batch.now)
             self._next(run, profile, batch.now)
 
-    def _capped(self, connection: sa.Connection, run: Run, now: datetime) -> str:
-        for cap in self._triggers[run.trigger].caps:
+    def _counted(
+        self, connection: sa.Connection, claimed: Sequence[Run], now: datetime
+    ) -> dict[str, list[tuple[str, float]]]:
+        """The mails of these profiles that a cap of one of these triggers may count."""
+        triggers = {run.trigger: self._triggers.get(run.trigger) for run in claimed}
+        caps = [cap for trigger in triggers.values() if trigger is not None for cap in trigger.caps]
+        if not caps:
+            return {}
+        since = min((-cap.per).shift(now) or now for cap in caps)
+        return self._store.sends_of(connection, {run.profile_id for run in claimed}, since)
+
+    def _capped(self, sent: Mapping[str, list[tuple[str, float]]], run: Run, now: datetime) -> str:
+        """Which cap is reached; nothing: none."""
+        mine = sent.get(run.profile_id, ())
+        for cap in self._triggers[run.trigger].caps if mine else ():
             since = (-cap.per).shift(now) or now
-            of = None if cap.across else run.trigger
-            if self._store.sent_since(connection, run.profile_id, since, of) >= cap.count:
+            from_then = since.timestamp()
+            count = sum(at > from_then and (cap.across or of == run.trigger) for of, at in mine)
+            if count >= cap.count:
                 whose = "all triggers" if cap.across else "this trigger"
                 return f"{cap.count} of {whose} since {since.isoformat()}"
         return ""
 
-    def _send(self, connection: sa.Connection, run: Run, message: Message, now: datetime) -> None:
-        spec = self._world.workspace.campaign(message.campaign).value
-        enlist_in(
-            self._store.db,
-            connection,
-            [self._preparer.prepare(message)],
-            adapter=self._adapter.name,
-            purpose=spec.purpose,
-            hash_address=self._outbox.hash_address,
-            now=self._outbox.clock(),
-            run_started=self._outbox.clock(),
+    def _send(self, going: _Going, run: Run, message: Message, now: datetime) -> None:
+        going.messages.append(message)
+        going.sent.setdefault(run.profile_id, []).append((run.trigger, now.timestamp()))
+        going.rows.append(
+            (
+                message.message_id,
+                run.trigger,
+                run.profile_id,
+                message.campaign,
+                message.occasion,
+                now.timestamp(),
+            )
         )
-        row = {
-            "message_id": message.message_id,
-            "trigger": run.trigger,
-            "profile_id": run.profile_id,
-            "campaign": message.campaign,
-            "occasion": message.occasion,
-            "at": now.timestamp(),
-        }
-        self._store.db.insert_new(connection, sends, [row])
         run.mails += 1
         self._note(run, "sent", now, campaign=message.campaign, message_id=message.message_id)
 
@@ -323,6 +344,24 @@ class Firing:
             "facts": made.facts,
         }
         self._store.db.insert_new(connection, records, [row])
+
+    def _hand_over(self, connection: sa.Connection, going: _Going) -> None:
+        """What goes, into the outbox, and into the memory that caps ask."""
+        by_purpose: dict[str | None, list[Message]] = defaultdict(list)
+        for message in going.messages:
+            by_purpose[self._world.workspace.campaign(message.campaign).value.purpose].append(message)
+        for purpose, messages in by_purpose.items():
+            enlist_in(
+                self._store.db,
+                connection,
+                [self._preparer.prepare(message) for message in messages],
+                adapter=self._adapter.name,
+                purpose=purpose,
+                hash_address=self._outbox.hash_address,
+                now=self._outbox.clock(),
+                run_started=self._outbox.clock(),
+            )
+        self._store.add_sends(connection, going.rows)
 
     def _skip(
         self, run: Run, profile: LiveProfile, campaign: str, reason: str, now: datetime, detail: str = ""

@@ -35,6 +35,8 @@ from triggers.stored import instant
 
 EVENT = ("profile_id", "n", "message_id", "event", "at", "received_at", "fields")
 """The columns of a new event."""
+SEND = ("message_id", "trigger", "profile_id", "campaign", "occasion", "at")
+"""The columns of a mail."""
 _IS_WAITING = sa.text("trigger_runs.state = 'waiting'")
 """Written out, for else the indexes of what waits would not be used."""
 
@@ -246,15 +248,21 @@ class Store:
 
     # ── sends ──
 
-    def sent_since(
-        self, connection: sa.Connection, profile_id: str, since: datetime, trigger: str | None
-    ) -> int:
-        """Mails of one trigger, or of all, to this profile after ``since``."""
-        wanted = sa.select(sa.func.count()).where(
-            sends.c.profile_id == profile_id, sends.c.at > since.timestamp()
-        )
-        wanted = wanted if trigger is None else wanted.where(sends.c.trigger == trigger)
-        return int(connection.execute(wanted).scalar_one())
+    def sends_of(
+        self, connection: sa.Connection, profile_ids: Iterable[str], since: datetime
+    ) -> dict[str, list[tuple[str, float]]]:
+        """Profile → (trigger, Unix seconds) of each of its mails after ``since``."""
+        found: dict[str, list[tuple[str, float]]] = {}
+        names, values = ("profile_id", "trigger", "at"), (since.timestamp(),)
+        for row in self.bulk.select(
+            connection, sends, names, profile_ids, by="profile_id", also="AND at > ?", values=values
+        ):
+            found.setdefault(row[0], []).append((row[1], row[2]))
+        return found
+
+    def add_sends(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
+        """New mails, their values in the order of ``SEND``."""
+        self.bulk.insert(connection, sends, SEND, rows, known_too=True)
 
     def erase(self, connection: sa.Connection, profile_id: str) -> int:
         """Remove all that is kept of a profile, and of whom it was while anonymous; how many rows."""

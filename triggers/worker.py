@@ -310,4 +310,5 @@ def _safe_words(error: Exception) -> str:
 
 def say(what: str, **values: Any) -> None:
     """A line of JSON without anything about anybody."""
-    log.info(json.dumps({"what": what, **values}, default=str))
+    at = datetime.now(UTC).isoformat(timespec="milliseconds")
+    log.info(json.dumps({"at": at, "what": what, **values}, default=str))

@@ -15,7 +15,7 @@ from mailwright.workspace import open_workspace
 from send import open_adapter, open_outbox
 from triggers.runs import Journal
 
-SOURCE = Path(__file__).parent / "workspace"
+SOURCE = Path(__file__).resolve().parents[2] / "examples" / "triggers"
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 """A Friday, nine o'clock in Oslo."""
 

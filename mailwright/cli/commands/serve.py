@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -36,8 +39,22 @@ def serve(
             f"links cannot be read: the environment variable {variable} is not set",
             fix=f"export {variable}, the same that `send` had",
         )
+    _log_to_stderr()
+    # uvicorn hands the signal on when it has stopped: it must unwind this process, not end it, so that what
+    # was taken is stored and mails under way are finished.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     address = f"http://{host}:{port}"
     typer.echo(to_json({"url": address}) if json else f"Serving at {address} (Ctrl-C ends it)")
     with taking_events(space, secret, now=clock(None, space.spec)) as routes:
         app = make_app(space, secret, routes=routes)
         uvicorn.run(app, host=host, port=port, log_level="warning", access_log=False)
+
+
+def _log_to_stderr() -> None:
+    """Lines of JSON, which name no profile, for whoever collects them."""
+    logger = logging.getLogger("mailwright")
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
