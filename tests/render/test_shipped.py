@@ -10,7 +10,18 @@ from mailwright.errors import SourceError, UsageError
 from render import RenderContext, choose_blocks
 from render.anyfile import verify_file
 from render.verify import verify
-from tests.content.samples import BARE, KINDS, NOW, TEMPLATES, _frame, _items, compile_shipped, read_sample
+from tests.content.samples import (
+    BARE,
+    KINDS,
+    NOW,
+    TEMPLATES,
+    _frame,
+    _items,
+    _listed,
+    beside,
+    compile_shipped,
+    read_sample,
+)
 from tests.render.kit import LinkSigner, context, pa
 
 
@@ -20,9 +31,10 @@ def test_a_shipped_template_compiles_to_the_mail_of_the_slow_way(template: str) 
     samples = [read_sample(template, kind) for kind in KINDS]
     samples += [samples[0].with_profile(locale=locale) for locale in ("no", "sv")]
     frame = pa.concat_tables([_frame(BARE, sample, number) for number, sample in enumerate(samples)])
-    columns = choose_blocks(campaign, frame, now=NOW).columns
-    for name in columns.column_names:
-        frame = frame.append_column(name, columns[name])
+    for ask in campaign.asks:
+        lists = [_listed(ask.among(sample.asked)) for sample in samples]
+        frame = frame.append_column(ask.column, pa.array(lists, frame["recommendations"].type))
+    frame = beside(frame, choose_blocks(campaign, frame, now=NOW).columns)
     run: RenderContext = context(
         items=_items(BARE, samples), settings=BARE, now=NOW, signer=LinkSigner(BARE.base_url, b"k")
     )
