@@ -54,15 +54,18 @@ class Platform(ABC):
 
     @abstractmethod
     def headers(self) -> dict[str, str]:
-        """The credentials, as this platform takes them."""
+        """The credentials as this platform takes them; a Content-Type where it is not application/json."""
 
     def token_request(self) -> tuple[str, dict[str, str]] | None:
         """Address and JSON of the request for a token; None where the credentials are enough."""
         return None
 
-    def refused(self, body: Any) -> Mapping[int, str]:
-        """Of an answer that takes the request: position → why that profile was not taken."""
-        del body
+    def refused(self, body: Any, profiles: Sequence[Profile]) -> Mapping[int, str]:
+        """Of an answer that takes the request: position among its profiles → why that one was not taken.
+
+        Raises ValueError, KeyError, TypeError or AttributeError for an answer that cannot be read.
+        """
+        del body, profiles
         return {}
 
 

@@ -27,6 +27,13 @@ _AT_ONCE = 500
 """Profiles whose last attributes are read in one go."""
 _TRIES = 6
 _LONGEST_S = 60.0
+_PROBLEMS = 5
+_HOPELESS = 3
+"""Profiles refused alone, and none taken, after which nobody else is tried."""
+
+
+class _Invalid(SendError):
+    """The platform cannot take the request as it is (400)."""
 
 
 @dataclass(slots=True)
@@ -72,17 +79,33 @@ def sync_attributes(
         caller = _Caller(platform, client)
         for call in _calls(_changes(profiles, platform, db, report, progress), platform):
             if send:
-                refused = {i: why for i, why in caller.call(call, report).items() if i < len(call)}
-                _remember(db, platform.name, [c for i, c in enumerate(call) if i not in refused], now)
-                report.refused += len(refused)
-                report.changed += len(call) - len(refused)
-                room = 5 - len(report.problems)
-                report.problems += [f"{call[i].profile.profile_id}: {why}" for i, why in refused.items()][
-                    :room
-                ]
+                _send(call, caller, db, report, now)
             else:
                 report.changed += len(call)
     return report
+
+
+def _send(call: Sequence[_Change], caller: _Caller, db: Database, report: SyncReport, now: float) -> None:
+    """One request; what the platform refuses as a whole is taken apart, so that only who is bad stays away.
+
+    Raises SendError when the first that were asked for alone are all refused: then it is not they.
+    """
+    try:
+        refused = caller.call(call, report)
+    except _Invalid as error:
+        if len(call) > 1:
+            half = len(call) // 2
+            for part in (call[:half], call[half:]):
+                _send(part, caller, db, report, now)
+            return
+        refused = {0: error.what}
+    _remember(db, caller.name, [c for i, c in enumerate(call) if i not in refused], now)
+    report.refused += len(refused)
+    report.changed += len(call) - len(refused)
+    named = [f"{call[i].profile.profile_id}: {why}" for i, why in sorted(refused.items())]
+    report.problems += named[: _PROBLEMS - len(report.problems)]
+    if report.refused >= _HOPELESS and not report.changed and len(call) == 1:
+        raise SendError(f"{caller.name} takes nobody; {report.problems[0]}", fix="mend that and sync again")
 
 
 def _changes(
@@ -143,14 +166,20 @@ class _Caller:
         self._token: str | None = None
         self._random = random.Random()  # noqa: S311 jitter needs no secrecy
 
+    @property
+    def name(self) -> str:
+        return self._platform.name
+
     def call(self, changes: Sequence[_Change], report: SyncReport) -> Mapping[int, str]:
         """Position → why that profile was not taken."""
         payload = self._platform.assemble([change.part for change in changes])
         response = self._answered(payload.endpoint, payload.content, report)
         try:
-            return self._platform.refused(response.json() if response.content else None)
-        except ValueError as error:
+            profiles = [change.profile for change in changes]
+            found = self._platform.refused(response.json() if response.content else {}, profiles)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise SendError(f"{self._platform.name} answered with what cannot be read") from error
+        return {i: why for i, why in found.items() if 0 <= i < len(changes)}
 
     def _answered(self, endpoint: str, content: bytes, report: SyncReport) -> httpx.Response:
         name, why = self._platform.name, ""
@@ -168,6 +197,8 @@ class _Caller:
                 if response.is_success:
                     return response
                 why = f"answered {response.status_code}: {' '.join(response.text.split())[:300]}"
+                if response.status_code == 400:
+                    raise _Invalid(f"{name} {why}")
                 if response.status_code not in (401, 408, 429) and response.status_code < 500:
                     raise SendError(f"{name} {why}")
                 if response.status_code == 401 and (self._token is None or attempt):

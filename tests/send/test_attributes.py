@@ -75,15 +75,45 @@ def test_what_could_not_be_taken_is_sent_next_time(
     assert (report.changed, report.unchanged) == (202, 3)
 
 
-@pytest.mark.parametrize(("name", "left"), [("braze", 1), ("hubspot", 5)])
-def test_a_profile_that_is_refused_does_not_count_as_sent(
-    name: str, left: int, esp: StubEsp, outbox: Outbox
-) -> None:
+@pytest.mark.parametrize("name", ["braze", "hubspot"])
+def test_a_profile_that_is_refused_does_not_count_as_sent(name: str, esp: StubEsp, outbox: Outbox) -> None:
     esp.fault("partial")
     report = sync(esp, outbox, name, PEOPLE[:5])
-    assert (report.refused, report.changed) == (left, 5 - left)
-    assert report.problems
-    assert sync(esp, outbox, name, PEOPLE[:5]).changed == left
+    assert (report.refused, report.changed) == (1, 4)
+    assert report.problems[0].startswith("p0: ")
+    assert sync(esp, outbox, name, PEOPLE[:5]).changed == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "refused"),
+    [
+        ("braze", {"message": "success", "errors": ["some were not valid"]}, {0, 1, 2}),
+        ("braze", {"message": "success"}, set()),
+        ("hubspot", {"results": [], "errors": [{"message": "no"}]}, {0, 1, 2}),
+        ("hubspot", {"results": [{"objectWriteTraceId": "p1"}], "errors": [{"message": "no"}]}, {0, 2}),
+        ("hubspot", {"errors": [{"message": "no", "context": {"objectWriteTraceId": ["p2", "p9"]}}]}, {2}),
+    ],
+)
+def test_an_error_that_names_nobody_counts_against_all_who_may_be_meant(
+    name: str, body: object, refused: set[int], esp: StubEsp
+) -> None:
+    assert set(platform_at(esp, name).refused(body, PEOPLE[:3])) == refused
+
+
+def test_a_request_that_is_refused_as_a_whole_is_taken_apart(esp: StubEsp, outbox: Outbox) -> None:
+    people = [replace(p, email="nobody") if i in (3, 17) else p for i, p in enumerate(PEOPLE[:40])]
+    report = sync(esp, outbox, "hubspot", people)
+    assert (report.changed, report.refused) == (38, 2)
+    assert [problem.partition(":")[0] for problem in report.problems] == ["p3", "p17"]
+    assert len(esp.mailbox) == 38
+    twice = [replace(PEOPLE[50], email="one@mail.example"), replace(PEOPLE[51], email="one@mail.example")]
+    assert sync(esp, outbox, "hubspot", twice).changed == 2
+
+
+def test_a_platform_that_takes_nobody_is_not_asked_for_each(esp: StubEsp, outbox: Outbox) -> None:
+    with pytest.raises(SendError, match=r"hubspot takes nobody; p0: hubspot answered 400"):
+        sync(esp, outbox, "hubspot", [replace(p, email="nobody") for p in PEOPLE[:100]])
+    assert not esp.mailbox
 
 
 def test_a_new_address_is_told_all_of_it(esp: StubEsp, outbox: Outbox) -> None:

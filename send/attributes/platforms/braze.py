@@ -1,7 +1,11 @@
 """Braze, ``POST /users/track``.
 
-From Braze's REST reference: 75 attribute objects a request; a user is known by ``external_id``; custom
-attributes may be lists, and null takes one away. ``errors`` of a 2xx answer name the objects not taken.
+From Braze's pages "Track users", "User attributes object", "API limits" and "API errors and responses": 75
+objects a request, the API key as a bearer token with ``users.track``; a user is known by ``external_id``
+and is made where there is none, unless ``_update_existing_only``; custom attributes may be lists, and null
+takes one away. A 2xx answer may hold ``errors`` for objects that were not taken. That page shows them as
+texts; an ``index`` and ``input_array`` in each is second-hand, so an error without them counts against the
+whole request.
 """
 
 from __future__ import annotations
@@ -34,9 +38,13 @@ class Braze(Platform):
     def headers(self) -> dict[str, str]:
         return {"Authorization": f"Bearer {self.settings.secret('api_key')}"}
 
-    def refused(self, body: Any) -> Mapping[int, str]:
-        errors = body.get("errors") or []
-        return {int(e["index"]): str(e["type"]) for e in errors if e.get("input_array") == "attributes"}
+    def refused(self, body: Any, profiles: Sequence[Profile]) -> Mapping[int, str]:
+        found: dict[int, str] = {}
+        for error in body.get("errors") or []:
+            if not isinstance(error, dict) or not isinstance(error.get("index"), int):
+                return dict.fromkeys(range(len(profiles)), str(error)[:200])
+            found[error["index"]] = str(error.get("type", "refused"))[:200]
+        return found
 
 
 PLATFORM = Braze

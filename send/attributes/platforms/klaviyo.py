@@ -1,7 +1,10 @@
 """Klaviyo, ``POST /api/profile-bulk-import-jobs``.
 
-From Klaviyo's API reference: 10,000 profiles and 5 MB a job; a profile is known by ``external_id`` and
-``email``; what is not in ``properties`` stays, null takes a property away. Subscriptions are not touched.
+From Klaviyo's OpenAPI file (``bulk_import_profiles``) and its guide to the Bulk Import Profiles API: 10,000
+profiles and 5 MB a job, 100 KB a profile, 10 jobs a second and 150 a minute; what is not in ``properties``
+stays. **Null takes nothing away here**, so what is to go becomes an empty text, which templates take for
+absent. Subscriptions are not touched. A job is worked off later: whom it does not take is seen on the
+platform alone.
 """
 
 from __future__ import annotations
@@ -26,7 +29,8 @@ class Klaviyo(Platform):
 
     def part(self, profile: Profile) -> bytes:
         known = {"email": profile.email, "external_id": profile.profile_id}
-        attributes = {**known, "properties": dict(profile.attributes)}
+        properties = {name: "" if value is None else value for name, value in profile.attributes.items()}
+        attributes = {**known, "properties": properties}
         return orjson.dumps({"type": "profile", "attributes": attributes})
 
     def assemble(self, parts: Sequence[bytes]) -> Payload:
@@ -35,7 +39,8 @@ class Klaviyo(Platform):
 
     def headers(self) -> dict[str, str]:
         key = self.settings.secret("api_key")
-        return {"Authorization": f"Klaviyo-API-Key {key}", "revision": REVISION}
+        kind = {"Content-Type": "application/vnd.api+json"}
+        return {**kind, "Authorization": f"Klaviyo-API-Key {key}", "revision": REVISION}
 
 
 PLATFORM = Klaviyo

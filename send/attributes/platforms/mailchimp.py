@@ -1,8 +1,11 @@
 """Mailchimp Marketing, ``POST /3.0/batches`` of ``PATCH /lists/{list}/members/{hash}``.
 
-From the Marketing API's reference: a member is the MD5 of its address in lower case; PATCH changes those that
-are there, and never who is subscribed; merge fields have tags of at most 10 characters, which must exist, and
-hold at most 255 bytes. A batch is worked off later: what it does with a member is seen on the platform alone.
+From Mailchimp's guide to the batch endpoint and its release notes: an operation is a method, a path and a
+body as text; 500 batches may be pending, then 429. Merge tags have at most 10 characters
+(mailchimp/mc-magento 1140), and a plan limits their number (30 in its issue 957). Second-hand: a member is
+the MD5 of its address in lower case, PATCH changes those that are there and never who is subscribed, a text
+field holds 255 bytes. 500 operations a batch is our own measure. A batch is worked off later: whom it did
+not take is seen on the platform alone.
 """
 
 from __future__ import annotations

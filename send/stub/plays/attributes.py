@@ -33,6 +33,7 @@ def _scalars(values: Mapping[str, Any], *, lists: bool, null: bool) -> None:
 def klaviyo(ask: Ask, desk: Desk) -> Reply:
     need(ask.headers.get("authorization", "").startswith("Klaviyo-API-Key "), 401, _error("no key"))
     need(len(ask.headers.get("revision", "")) == 10, 400, _error("a revision is required"))
+    need(ask.headers.get("content-type") == "application/vnd.api+json", 415, _error("media type"))
     need(len(ask.body) <= 5_000_000, 413, _error("over 5 MB"))
     data = ask.json()["data"]
     need(data["type"] == "profile-bulk-import-job", 400, _error("type"))
@@ -43,7 +44,8 @@ def klaviyo(ask: Ask, desk: Desk) -> Reply:
         person = row["attributes"]
         need(row["type"] == "profile" and bool(ADDRESS.fullmatch(person["email"])), 400, _error("profile"))
         need(not set(person) - {"email", "external_id", "properties"}, 400, _error("fields"))
-        _scalars(person["properties"], lists=True, null=True)
+        _scalars(person["properties"], lists=True, null=False)
+        need(len(orjson.dumps(row)) <= 100_000, 400, _error("over 100 KB"))
         people.append(_taken("klaviyo", person["email"], person["properties"], desk))
     return Reply(202, {"data": {"type": "profile-bulk-import-job", "id": desk.next_id()}}, people)
 
@@ -69,14 +71,23 @@ def hubspot(ask: Ask, desk: Desk) -> Reply:
     rows = ask.json()["inputs"]
     need(1 <= len(rows) <= 100, 400, _error("1 to 100 inputs"))
     need(len({row["id"] for row in rows}) == len(rows), 400, _error("a contact comes twice"))
+    traces = [row.get("objectWriteTraceId") for row in rows]
+    need(len(set(traces)) == len(rows), 400, _error("objectWriteTraceId comes twice"))
     people = []
     for row in rows:
         need(row["idProperty"] == "email" and bool(ADDRESS.fullmatch(row["id"])), 400, _error("id"))
         need(all(isinstance(v, str) for v in row["properties"].values()), 400, _error("only strings"))
         people.append(_taken("hubspot", row["id"], row["properties"], desk))
+    results = [
+        {"id": mail.esp_id, "new": True, "objectWriteTraceId": trace}
+        for mail, trace in zip(people, traces, strict=True)
+    ]
     if ask.partial:
-        return Reply(207, {"status": "COMPLETE", "errors": [{"message": "one was not valid"}]}, people[1:])
-    return Reply(200, {"status": "COMPLETE", "results": [{"id": mail.esp_id} for mail in people]}, people)
+        error = {"status": "error", "category": "VALIDATION_ERROR", "message": "one was not valid"}
+        errors = [{**error, "context": {"objectWriteTraceId": [traces[0]]}}]
+        body = {"status": "COMPLETE", "results": results[1:], "numErrors": 1, "errors": errors}
+        return Reply(207, body, people[1:])
+    return Reply(200, {"status": "COMPLETE", "results": results}, people)
 
 
 def token(ask: Ask, desk: Desk) -> Reply:
@@ -89,7 +100,8 @@ def token(ask: Ask, desk: Desk) -> Reply:
 def salesforce_mc(ask: Ask, desk: Desk) -> Reply:
     need(ask.headers.get("authorization") == f"Bearer {secret('attributes')}", 401, _error("Not Authorized"))
     rows = ask.json()
-    need(1 <= len(rows) <= 100, 400, _error("1 to 100 rows"))
+    need(1 <= len(rows) <= 50, 400, _error("1 to 50 rows"))
+    need(all(len(row["values"]) <= 50 for row in rows), 400, _error("more than 50 columns"))
     people = []
     for row in rows:
         _scalars(row["values"], lists=False, null=False)
