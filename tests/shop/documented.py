@@ -32,7 +32,7 @@ def _rules_in(line: str) -> list[str]:
     if found := KEYS.fullmatch(line):
         return [found["rule"].strip()]
     if found := NEEDS.fullmatch(line):
-        return [rule.strip() for rule in re.split(r",(?![^(]*\))", found["rules"])]
+        return [rule.strip().strip("'") for rule in re.split(r",(?![^(]*\))", found["rules"])]
     return []
 
 

@@ -11,6 +11,7 @@ from audience import add_features, arrow_schema
 from mailwright.catalog import RECOMMENDATIONS, block_catalog
 from mailwright.engine import read_workspace, segment_audience
 from mailwright.errors import Location
+from mailwright.model.recommendation import ASKED
 from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES
 from mailwright.workspace import open_workspace
 from rules import EventView, RuleContext, compile_rule, evaluate_rules, event_views
@@ -49,6 +50,8 @@ def test_the_documentation_shows_rules_of_every_kind():
 def test_a_documented_rule_runs(everyone, file, number, text):
     catalog, frame, interactions = everyone
     rule = compile_rule(text, catalog, at=Location(file, number, 1, text))
+    for asked in (name for name in rule.attributes if name.startswith(ASKED)):
+        frame = frame.append_column(asked, frame["recommendations"])
     held = evaluate_rules({"rule": rule}, frame, now=NOW, interactions=interactions)["rule"]
     sample = frame.slice(0, 60)
     views = event_views(interactions, sample["profile_id"].to_pylist())

@@ -44,7 +44,8 @@ def test_mails_of_one_variant_and_language_share_their_body(newsletter, spool):
     kinds: dict[str, set[str]] = {}
     for message in spooled_messages(newsletter.request, spool):
         assert message.skeleton is not None
-        kinds.setdefault(message.skeleton.fingerprint, set()).add(message.variant)
+        blocks = message.variant.partition(";@")[0]  # two subjects may be two values of one body
+        kinds.setdefault(message.skeleton.fingerprint, set()).add(blocks)
     assert all(len(variants) == 1 for variants in kinds.values())
     locales = 5
     assert len(kinds) <= len(newsletter.choices.variants) * locales

@@ -16,6 +16,9 @@ from triggers.mails import MailMaker, Snapshot
 from triggers.profile import LiveProfile
 from triggers.world import read_world
 
+TEMPLATE = """<mjml lang="en" dir="ltr"><mj-head><mj-title>Hello</mj-title></mj-head><mj-body><mj-section>
+<mj-column>
+<mj-text>Hello <a href="{{ unsubscribe_url }}">out</a></mj-text></mj-column></mj-section></mj-body></mjml>"""
 CAMPAIGN = "template: hello\nsubject: Hello\naudience: email IS NOT NULL\nrecommendations: { n: 0 }\n"
 
 
@@ -24,6 +27,8 @@ def world(tmp_path_factory):
     root = learned_shop(tmp_path_factory.mktemp("live") / "shop")
     (root / "campaigns").mkdir()
     (root / "campaigns" / "hello.yaml").write_text(CAMPAIGN)
+    (root / "templates" / "hello").mkdir(parents=True)
+    (root / "templates" / "hello" / "template.mjml").write_text(TEMPLATE)
     workspace = open_workspace(root)
     fit_learned(workspace, read_workspace(workspace, now=NOW).audience, [], now=NOW, seed=0)
     return read_world(workspace, now=NOW)
@@ -79,7 +84,8 @@ def test_a_triggered_mail_reads_what_a_run_would(world):
     live = live_profile(world, "p0002")
     for row in new:
         live.add(row)
-    frame, _ = MailMaker(world)._frame("hello", ["p0002"], {"p0002": Snapshot.of(live)}, now)
+    compiled, request = world.campaign("hello", now), world.request("hello", "", now)
+    frame, _ = MailMaker(world)._frame(request, compiled, ["p0002"], {"p0002": Snapshot.of(live)}, now)
     expected = after(world, new, now).slice(2, 1)
     for name in (*world.source.learned.names, "purchases"):
         assert frame[name].to_pylist() == expected[name].to_pylist()
