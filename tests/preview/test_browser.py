@@ -241,7 +241,7 @@ def test_a_mail_is_saved_as_a_golden_test_once(window, somebody, shop):
     case = next(case for case in read_cases(shop / "tests") if case.name == "zaphod-in-november")
     assert case.spec.campaign == "newsletter"
     assert case.spec.profile["first_name"] == "Zaphod"
-    assert "Zaphod" in (case.folder / "subject.txt").read_text()
+    assert (case.folder / "subject.txt").read_text().strip() in page.content()
     assert "</html>" in (case.folder / "mail.html").read_text(encoding="ascii")
     again = window()
     answer = again.context.request.post("/c/newsletter/golden?id=x", form={"name": "other"})
