@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from audience import FEATURES
 from mailwright.learned import labelled
 from mailwright.model.schema import (
@@ -38,21 +40,17 @@ def segment_catalog(workspace: Workspace, learned: Schema | None = None) -> Rule
     ``learned`` stands in for the clusters and scores in place, whose labels are the only ones to be named.
     """
     known = labelled(workspace) if learned is None else learned
-    return RuleCatalog(
-        attributes=profile_schema(workspace.spec) | known,
-        segments=frozenset(workspace.segments),
-        events=event_schemas(workspace.spec),
-    )
+    catalog = RuleCatalog(profile_schema(workspace.spec) | known, events=event_schemas(workspace.spec))
+    return catalog.with_segments(workspace.segments)
 
 
 def block_catalog(workspace: Workspace) -> RuleCatalog:
     """What the conditions of blocks know: all of ``segment_catalog``, and what is recommended."""
     base = segment_catalog(workspace)
     attributes = {**base.attributes, "recommendations": RECOMMENDATIONS}
-    return RuleCatalog(
+    return replace(
+        base,
         attributes=attributes,
-        segments=base.segments,
-        events=base.events,
         strategies=frozenset(strategy_names()),
         item_paths=frozenset(item_paths(base.attributes)),
     )

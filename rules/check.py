@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
@@ -60,4 +61,5 @@ def condition(tree: exp.Expr, scope: Scope) -> Node:
 
 def written(tree: exp.Expr) -> str:
     """The expression as its author could have written it."""
-    return str(tree.sql(dialect=RuleDialect, normalize_functions=False, comments=False))
+    text = tree.sql(dialect=RuleDialect, normalize_functions=False, comments=False)
+    return re.sub(r"CAST\(('(?:[^']|'')*') AS (DATE|TIMESTAMP)\)", r"\2 \1", text)

@@ -71,7 +71,7 @@ class Domain:
         return first, last
 
     def _allows(self, value: Any) -> bool:
-        if value in self.never:
+        if value in self.never or (self.whole and value != value // 1):
             return False
         if self.low is not None and (value < self.low or (self.low_open and value == self.low)):
             return False

@@ -89,20 +89,29 @@ def compile_rule(text: str, catalog: RuleCatalog, *, at: Location) -> Rule:
 
 
 def _can_hold(rule: Rule) -> None:
-    why = contradiction(rule.tree, True)
+    why = contradiction(rule.tree, True, rule.catalog)
     if why is not None:
         together = f": {' and '.join(why)} exclude each other" if len(why) > 1 else ""
         fix = "change or remove one of these conditions"
         raise RuleError(f"the rule can never hold{together}", at=rule.at, fix=fix)
+    for node in walk(rule.tree):
+        if isinstance(node, Events) and node.where is not None:
+            why = contradiction(node.where, True, rule.catalog)
+            if why is not None:
+                what = f"no event can be counted by {node.text}"
+                raise RuleError(what, at=rule.at, fix="change or remove one of its conditions")
 
 
 def _can_fail(rule: Rule) -> None:
-    if not can_be_unknown(rule.tree) and contradiction(rule.tree, False) is not None:
+    if contradiction(rule.tree, False, rule.catalog) is None:
+        return
+    if contradiction(rule.tree, None, rule.catalog) is not None:
+        raise RuleError("the rule is always true", at=rule.at, fix="write TRUE if that is meant")
+    if rule.attributes and not can_be_unknown(rule.tree):
         names = sorted(rule.attributes)
-        known = f" whenever {' and '.join(names)} {'is' if len(names) == 1 else 'are'} known" if names else ""
-        meant = " AND ".join(f"{name} IS NOT NULL" for name in names) if names else "TRUE"
-        fix = f"write {meant} if that is meant"
-        raise RuleError(f"the rule is always true{known}", at=rule.at, fix=fix)
+        known = f" whenever {' and '.join(names)} {'is' if len(names) == 1 else 'are'} known"
+        meant = " AND ".join(f"{name} IS NOT NULL" for name in names)
+        raise RuleError(f"the rule is always true{known}", at=rule.at, fix=f"write {meant} if that is meant")
 
 
 def checked(text: str, catalog: RuleCatalog, at: Location) -> Rule:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 from mailwright.errors import ConfigError, Location, RuleError, did_you_mean
@@ -20,7 +19,7 @@ def compile_segments(
     ``at`` says where a segment's rule stands. Raises RuleError for a rule that cannot be compiled and for a
     cycle, ConfigError for a parent that does not exist or shares the child's group.
     """
-    whole = replace(catalog, segments=frozenset(specs) | catalog.segments)
+    whole = catalog.with_segments(specs)
     rules = {name: compile_rule(spec.rule, whole, at=at(name)) for name, spec in specs.items()}
     for name, spec in specs.items():
         _check_parent(name, spec, specs, at)

@@ -74,11 +74,11 @@ def test_values_agree_too(texts: list[str], frame: pa.Table, events: pa.Table) -
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=list(HealthCheck))
 @given(texts=CONDITIONS, frame=frames(), events=interactions())
-def test_what_can_never_be_true_or_false_never_is(
+def test_what_can_never_be_true_false_or_unknown_never_is(
     texts: list[str], frame: pa.Table, events: pa.Table
 ) -> None:
     rules = {text: checked(text, CATALOG, AT) for text in texts}
     for text, results in one_by_one(rules, frame, events).items():
-        for impossible in (True, False):
-            if contradiction(rules[text].tree, impossible) is not None:
+        for impossible in (True, False, None):
+            if contradiction(rules[text].tree, impossible, CATALOG) is not None:
                 assert impossible not in results, text

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pytest
 
 from mailwright.errors import Location, RuleError
+from mailwright.model.segment import SegmentSpec
 from rules import DIALECTS, compile_rule, evaluate_rules
 from tests.rules.schema import AT, CATALOG, CONTEXT
 
@@ -74,6 +75,27 @@ IMPOSSIBLE = (
     ("hour(now()) = 24", "can never hold"),
     ("birthday > '2020-01-01' AND birthday < '2019-01-01'", "exclude each other"),
     ("first_name NOT IN ('a', NULL)", "can never hold"),
+    ("points IN (1, 2) AND points NOT IN (1, 2)", "exclude each other"),
+    ("points = 1.5", "can never hold"),
+    ("count_events('product_viewed') IN (0.5, 1.5)", "can never hold"),
+    ("registered_at > now() AND registered_at < now() - INTERVAL '1 day'", "exclude each other"),
+    ("days_since(registered_at) > 90 AND hours_since(registered_at) < 30", "exclude each other"),
+    ("days_since(registered_at) > 90 AND registered_at > now() - INTERVAL '2 months'", "exclude each other"),
+    ("days_until(birthday) > 3 AND birthday < now()", "exclude each other"),
+    ("days_since(last_event('product_viewed')) < 0", "can never hold"),
+    ("last_event('product_viewed') > now()", "can never hold"),
+    (
+        "registered_at > DATE '2026-01-02' AND registered_at < TIMESTAMP '2026-01-02'",
+        "> DATE '2026-01-02' and",
+    ),
+    ("subscribed IS TRUE AND subscribed IS NOT TRUE", "exclude each other"),
+    ("points > 3 AND (points > 3) = FALSE", "exclude each other"),
+    ("points IS DISTINCT FROM points", "can never hold"),
+    ("CASE WHEN points > 5 THEN TRUE ELSE FALSE END AND points < 3", "exclude each other"),
+    ("if(points > 3, FALSE, FALSE)", "can never hold"),
+    ("first_name NOT LIKE '%'", "can never hold"),
+    ("points / 0 > 1", "can never hold"),
+    ("points % 0 IS NOT NULL", "can never hold"),
     ("FALSE", "can never hold"),
     ("NULL", "can never hold"),
 )
@@ -85,6 +107,15 @@ ALWAYS = (
     ("share BETWEEN 0 AND 1", "share IS NOT NULL"),
     ("NOT (points > 3 AND points <= 3)", "points IS NOT NULL"),
     ("1 = 1", "TRUE"),
+    ("TRUE AND TRUE", "TRUE"),
+    ("TRUE OR points > 3", "TRUE"),
+    ("level IS NOT NULL", "TRUE"),
+    ("points IS NULL OR points IS NOT NULL", "TRUE"),
+    ("subscribed IS NULL OR subscribed OR NOT subscribed", "TRUE"),
+    ("subscribed IS TRUE OR subscribed IS NOT TRUE", "TRUE"),
+    ("points > 3 OR points <= 3 OR points + 1 IS NULL OR points IS NULL", "TRUE"),
+    ("first_name LIKE '%'", "first_name IS NOT NULL"),
+    ("days_since(registered_at) > 9 OR days_since(registered_at) < 10", "registered_at IS NOT NULL"),
 )
 FINE = (
     "TRUE",
@@ -101,6 +132,13 @@ FINE = (
     "subscribed IS TRUE OR points > 3",
     "points / visits > 1 OR points / visits <= 1",
     "coalesce(points, 9) = 9",
+    "points IS NULL OR visits > 3 OR visits <= 2",
+    "registered_at > now() - INTERVAL '1 month' AND days_since(registered_at) > 30",
+    "days_since(registered_at) >= 0 AND registered_at >= now()",
+    "days_since(registered_at) < 0",
+    "CASE WHEN points > 5 THEN visits > 1 ELSE visits < 1 END",
+    "last_event('product_viewed') IS NULL",
+    "NOT (days_since(registered_at) BETWEEN 30 AND 90)",
 )
 
 
@@ -130,6 +168,40 @@ def test_a_rule_that_always_holds(text: str, meant: str) -> None:
 
 @pytest.mark.parametrize("text", FINE)
 def test_a_rule_that_may_hold_or_not(text: str) -> None:
+    compile_rule(text, CATALOG, at=AT)
+
+
+@pytest.mark.parametrize("condition", ["amount > 5 AND amount < 3", "category = 'x' AND category = 'y'"])
+def test_conditions_on_events_that_no_event_meets(condition: str) -> None:
+    with pytest.raises(RuleError, match="no event can be counted by") as caught:
+        compile_rule(f"count_events('order_completed', '9 days', {condition}) = 0", CATALOG, at=AT)
+    assert "conditions" in (caught.value.fix or "")
+
+
+def test_segments_that_exclude_each_other_or_are_part_of_each_other() -> None:
+    spec = {"rule": "points > 1"}
+    specs = {
+        "gold": SegmentSpec(**spec, group="tier"),
+        "silver": SegmentSpec(**spec, group="tier"),
+        "fond": SegmentSpec(**spec, parent="gold"),
+        "fonder": SegmentSpec(**spec, parent="fond"),
+    }
+    catalog = CATALOG.with_segments(specs)
+    for text in (
+        "segment('gold') AND segment('silver')",
+        "segment('gold') AND points > 3 AND segment('silver') IS TRUE",
+        "segment('fonder') AND NOT segment('gold')",
+    ):
+        with pytest.raises(RuleError, match=r"can never hold: .* exclude each other"):
+            compile_rule(text, catalog, at=AT)
+    for text in ("segment('gold') OR segment('silver')", "segment('gold') AND NOT segment('fond')"):
+        compile_rule(text, catalog, at=AT)
+
+
+def test_a_rule_of_many_levels_is_looked_through_quickly() -> None:
+    text = "visits = 1"
+    for level in range(20):
+        text = f"(points > {level} {'OR' if level % 2 else 'AND'} {text})"
     compile_rule(text, CATALOG, at=AT)
 
 
