@@ -24,7 +24,7 @@ class Age:
 
     instant: Node
     op: str
-    microseconds: int
+    microseconds: float
 
 
 def age_of(left: Node, op: str, right: Node) -> Age | None:
@@ -35,12 +35,10 @@ def age_of(left: Node, op: str, right: Node) -> Age | None:
         unit, _, way = left.name.partition("_")
         if unit not in _UNITS or way not in ("since", "until") or abs(right.value) > 1e9:
             return None
-        age = round(right.value * _UNITS[unit])
-        return (
-            _age(left.args[0], op, age, age)
-            if way == "since"
-            else _age(left.args[0], _FLIPPED[op], -age, -age)
-        )
+        age = right.value * _UNITS[unit]
+        if way == "until":
+            age, op = -age, _FLIPPED[op]
+        return _age(left.args[0], op, age, age)
     if isinstance(left, Const | Now | Shift):
         return None
     if isinstance(right, Now):
@@ -57,7 +55,7 @@ def _range(by: Interval) -> tuple[int, int]:
     return least, greatest
 
 
-def _age(instant: Node, op: str, least: int, greatest: int) -> Age:
+def _age(instant: Node, op: str, least: float, greatest: float) -> Age:
     bound = least if op in (">", ">=") else greatest
     slack = _SLACK if bound else 0
     return Age(instant, op, bound - slack if op in (">", ">=") else bound + slack)

@@ -136,6 +136,7 @@ FINE = (
     "registered_at > now() - INTERVAL '1 month' AND days_since(registered_at) > 30",
     "days_since(registered_at) >= 0 AND registered_at >= now()",
     "days_since(registered_at) < 0",
+    "days_since(last_event('product_viewed')) < 1e-12",
     "CASE WHEN points > 5 THEN visits > 1 ELSE visits < 1 END",
     "last_event('product_viewed') IS NULL",
     "NOT (days_since(registered_at) BETWEEN 30 AND 90)",
