@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -18,11 +19,12 @@ from mailwright.engine import Request, declared_experiments, read_workspace
 from mailwright.errors import UsageError
 from mailwright.experiments import ARMS, Promoted, read_promotions, write_promotions
 from mailwright.model.experiment import ExperimentSpec
+from mailwright.model.recommendation import ASKED
 from mailwright.sending import archive_of, workspace_outbox
 from mailwright.workspace import Workspace
 from measure import Question, Results, measure_results, simulate_outcomes
 from measure.promotion import Promotion, promote
-from measure.record import MACHINE, record_messages, record_outcomes
+from measure.record import MACHINE, asked_items, record_messages, record_outcomes
 from measure.schema import MESSAGES
 from send import Outbox
 from send.outbox.schema import events, messages
@@ -170,10 +172,15 @@ def sent_messages(archive: Archive, outbox: Outbox) -> pa.Table:
         status = {row.message_id: row.status for row in known}
     tables = [MESSAGES.empty_table()]
     for run, facts in archive.runs():
-        mails = pq.read_table(run / "mails.parquet", columns=["profile_id", "message_id", "variant"])
         rows = pq.read_table(run / "rows.parquet")
+        asking = any(name.startswith(ASKED) for name in rows.column_names)
+        wanted = ["profile_id", "message_id", "variant", *(["trace"] if asking else [])]
+        mails = pq.read_table(run / "mails.parquet", columns=wanted)
         places = pc.index_in(mails["profile_id"], value_set=rows["profile_id"].combine_chunks())
         frame = rows.take(places).append_column("variant", mails["variant"])
+        if asking:
+            shown = (orjson.loads(trace.as_py()) for trace in mails["trace"])
+            frame = frame.append_column("asked", asked_items(shown))
         at = datetime.fromisoformat(facts["now"])
         standing = [status.get(one, "pending") for one in mails["message_id"].to_pylist()]
         tables.append(

@@ -67,6 +67,7 @@ _LISTED = f"""
     GROUP BY ALL
 """
 
+_SOURCES = "list_transform(list, lambda item: item.source)"
 _COLUMNS = ("campaign", "occasion", "trigger", "locale", "variant")
 _QUERIES = {
     "all": _PLAIN.format("all", "NULL::VARCHAR"),
@@ -80,14 +81,14 @@ _QUERIES = {
     "arm": _LISTED.format(
         "arm", "entry.experiment || '@' || entry.version", "entry.arm", "arms_code", "arm_lists", "list"
     ),
-    "source": _LISTED.format("source", "NULL::VARCHAR", "entry", "sources_code", "source_lists", "list"),
+    "source": _LISTED.format("source", "NULL::VARCHAR", "entry", "sources_code", "source_lists", _SOURCES),
     "position": _LISTED.format(
         "position",
         "NULL::VARCHAR",
         "entry::VARCHAR",
         "sources_code",
         "source_lists",
-        "range(1, len(list) + 1)",
+        "list_transform(list, lambda item: item.position)",
     ),
     "link": f"""
         SELECT period, 'link' AS dimension, NULL::VARCHAR AS name, link AS value, {_NOTHING},
@@ -199,7 +200,8 @@ def link_clicks(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def _by_item(connection: duckdb.DuckDBPyConnection) -> pa.Table:
-    """For source and position, count clicks on and purchases of the recommended items themselves.
+    """For source and position, count clicks on and purchases of the recommended items themselves, those
+    that blocks asked for included.
 
     A mail shows many items; that it was clicked somewhere says nothing of the third of them. Without
     the items' pages the clicks of these two dimensions are unknown (NULL).
@@ -215,13 +217,13 @@ def _by_item(connection: duckdb.DuckDBPyConnection) -> pa.Table:
             SELECT c.message_id, c.item_id, false, true, c.order_key, c.amount
             FROM credited AS c JOIN facts AS f ON f.message_id = c.message_id WHERE c.item_id IS NOT NULL
         ), placed AS (
-            SELECT met.*, recommendations AS shown, list_position(
-                list_transform(recommendations, lambda item: item.item_id), item_id) AS position
+            SELECT met.*, items_of(recommendations, asked) AS shown, list_position(
+                list_transform(shown, lambda item: item.item_id), item_id) AS place
             FROM met JOIN messages USING (message_id)
         )
-        SELECT message_id, shown[position].source AS source, position::VARCHAR AS position, clicked, bought,
-            order_key, amount
-        FROM placed WHERE position > 0
+        SELECT message_id, shown[place].source AS source, shown[place].position::VARCHAR AS position, clicked,
+            bought, order_key, amount
+        FROM placed WHERE place > 0
     """)
     known = "count(DISTINCT message_id) FILTER (clicked)" if _has_pages(connection) else "NULL::BIGINT"
     parts = [

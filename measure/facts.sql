@@ -65,6 +65,16 @@ SELECT
         AS w_clicked
 FROM sendings;
 
+-- Every item that a mail shows with its place in its own list, from 1: the campaign's recommendations, then
+-- what blocks asked for.
+CREATE TEMP MACRO items_of(recommendations, asked) AS list_concat(
+    list_transform(recommendations, lambda item, place:
+        {'item_id': item.item_id, 'source': item.source, 'position': place}),
+    list_transform(asked, lambda item:
+        {'item_id': item.item_id, 'source': item.source, 'position': item.position::BIGINT}));
+CREATE TEMP MACRO places_of(recommendations, asked) AS list_transform(items_of(recommendations, asked),
+    lambda item: {'source': item.source, 'position': item.position});
+
 -- Lists of segments, blocks, arms and sources are many mails' alike: a mail holds the hash of each (64 bits; of
 -- the few thousand lists there are no two meet), and these tables the list itself.
 CREATE TEMP TABLE segment_lists AS
@@ -72,15 +82,15 @@ SELECT hash(segments) AS code, any_value(segments) AS list FROM messages GROUP B
 CREATE TEMP TABLE block_lists AS SELECT hash(blocks) AS code, any_value(blocks) AS list FROM messages GROUP BY code;
 CREATE TEMP TABLE arm_lists AS SELECT hash(arms) AS code, any_value(arms) AS list FROM messages GROUP BY code;
 CREATE TEMP TABLE source_lists AS
-SELECT hash(sources) AS code, any_value(sources) AS list
-FROM (SELECT list_transform(recommendations, lambda item: item.source) AS sources FROM messages) GROUP BY code;
+SELECT hash(places) AS code, any_value(places) AS list
+FROM (SELECT places_of(recommendations, asked) AS places FROM messages) GROUP BY code;
 
 -- A later step of the way proves the earlier ones: a click was seen, so the mail was opened and delivered.
 CREATE TEMP TABLE mails AS
 SELECT
     message_id, profile_id, campaign, occasion, "trigger", locale, variant,
     hash(segments) AS segments_code, hash(blocks) AS blocks_code, hash(arms) AS arms_code,
-    hash(list_transform(recommendations, lambda item: item.source)) AS sources_code,
+    hash(places_of(recommendations, asked)) AS sources_code,
     "at", held_out, early, coalesce(events, 0) AS events, made_up AS simulated,
     NOT held_out AND (status IN (SELECT status FROM sent_states) OR w_sent OR w_delivered OR w_bounced
         OR w_complained OR w_unsubscribed OR w_any_open OR w_clicked) AS sent,

@@ -19,6 +19,7 @@ SEGMENT, SLOT = "segment:", "slot:"
 MACHINE = "machine"
 """The reason that the outbox keeps with an open or click of which the ESP says that no person did it."""
 Mask = npt.NDArray[np.bool_]
+_ASKED = MESSAGES.field("asked").type
 
 
 def record_messages(
@@ -36,9 +37,10 @@ def record_messages(
     """The rows of ``frame`` (recipients and those held out) in the shape of ``schema.MESSAGES``.
 
     ``frame`` has ``profile_id`` and, where known, ``locale``, ``variant``, ``segment:<name>`` (boolean),
-    ``slot:<name>`` (the block's name) and ``recommendations`` (list of structs with ``item_id`` and
-    ``source``). ``at`` and ``status`` are one for all rows or one a row; without a status everyone was
-    accepted. ``arms`` is ``Assignment.enrolled`` of these rows. Rows of ``held_out`` are skipped as such.
+    ``slot:<name>`` (the block's name), ``recommendations`` (list of structs with ``item_id`` and ``source``)
+    and ``asked`` (as in the schema). ``at`` and ``status`` are one for all rows or one a row; without a
+    status everyone was accepted. ``arms`` is ``Assignment.enrolled`` of these rows. Rows of ``held_out`` are
+    skipped as such.
     """
     rows = frame.num_rows
     held = np.zeros(rows, dtype=bool) if held_out is None else held_out
@@ -61,10 +63,28 @@ def record_messages(
         "segments": _segments(frame),
         "blocks": _blocks(frame),
         "recommendations": _recommendations(frame),
+        "asked": frame["asked"] if "asked" in frame.column_names else pa.nulls(rows, _ASKED),
         "arms": arms if arms is not None else pa.nulls(rows, MESSAGES.field("arms").type),
         "simulated": pa.repeat(pa.scalar(simulated), rows),
     }
     return pa.table(columns).select(MESSAGES.names).cast(MESSAGES)
+
+
+def asked_items(traces: Iterable[Mapping[str, Any]]) -> pa.Array:
+    """What blocks asked for, of each mail's trace, in the shape of the schema's ``asked``.
+
+    A trace's ``asked`` has the lists that the mail shows, each a list of ``[item_id, source]``, best first.
+    """
+    return pa.array([list_asked(trace.get("asked") or {}) for trace in traces], _ASKED)
+
+
+def list_asked(lists: Mapping[str, Iterable[tuple[str, str]]]) -> list[dict[str, Any]]:
+    """The items of one mail's asked lists, each with its place in its own list, from 1."""
+    return [
+        {"item_id": item, "source": source, "position": position}
+        for items in lists.values()
+        for position, (item, source) in enumerate(items, start=1)
+    ]
 
 
 def record_outcomes(events: Iterable[Mapping[str, Any]]) -> pa.Table:

@@ -35,6 +35,12 @@ MESSAGES = pa.schema(
         pa.field("blocks", pa.list_(pa.struct([("slot", pa.string()), ("block", pa.string())]))),
         pa.field("recommendations", pa.list_(pa.struct([("item_id", pa.string()), ("source", pa.string())]))),
         pa.field(
+            "asked",
+            pa.list_(
+                pa.struct([("item_id", pa.string()), ("source", pa.string()), ("position", pa.int32())])
+            ),
+        ),
+        pa.field(
             "arms",
             pa.list_(
                 pa.struct([("experiment", pa.string()), ("version", pa.string()), ("arm", pa.string())])
@@ -45,7 +51,8 @@ MESSAGES = pa.schema(
 )
 """One row a message, and one for each profile that was held out (``status`` skipped, ``skip_reason``
 holdout), as of ``at``: when the ESP took it, or would have been given it. ``status`` is a
-``message.Status``; ``arms`` holds the experiments in which the profile was enrolled at that moment."""
+``message.Status``; ``arms`` holds the experiments in which the profile was enrolled at that moment; ``asked``
+the items that blocks asked for themselves, each with its place in its own list, from 1."""
 
 OUTCOMES = pa.schema(
     [

@@ -166,13 +166,15 @@ def _multipliers(messages: pa.Table, effects: Mapping[tuple[str, str], float]) -
 
 
 def _targets(messages: pa.Table, clicked: Mask, draw: Floats) -> list[str | None]:
-    """The recommended item that was clicked: each position half as often as the one before."""
+    """The recommended item that was clicked, the campaign's before those that blocks asked for: each place
+    half as often as the one before."""
     target: list[str | None] = [None] * messages.num_rows
-    if "recommendations" not in messages.column_names:
+    names = [name for name in ("recommendations", "asked") if name in messages.column_names]
+    if not names:
         return target
     rows = np.flatnonzero(clicked)
-    for row, shown in zip(rows, messages["recommendations"].take(pa.array(rows)).to_pylist(), strict=True):
-        if shown:
+    for row, mail in zip(rows, messages.select(names).take(pa.array(rows)).to_pylist(), strict=True):
+        if shown := [item for name in names for item in mail[name] or ()]:
             weights = np.cumsum(0.5 ** np.arange(len(shown)))
             position = int(np.searchsorted(weights, draw[row] * weights[-1], side="right"))
             target[row] = shown[min(position, len(shown) - 1)]["item_id"]

@@ -254,6 +254,7 @@ def _facts(row: pa.Table, trace: Mapping[str, Any], variant: str = "") -> bytes:
         "segments": segments,
         "blocks": trace.get("slots", {}),
         "recommendations": trace.get("recommendations", []),
+        "asked": trace.get("asked", {}),
         "arms": arms,
     }
     return orjson.dumps(shown)

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from audience import arrow_schema
 from mailwright.model.message import SkipReason, Status
 from mailwright.model.schema import Schema
+from measure.record import list_asked
 from measure.schema import MESSAGES
 from send.outbox.database import Database
 from triggers.schema import events, records
@@ -69,6 +70,7 @@ def _message(row: sa.Row[Any], status: Mapping[str, str]) -> dict[str, Any]:
         "segments": facts.get("segments", []),
         "blocks": _pairs(facts.get("blocks", {}).items(), "slot", "block"),
         "recommendations": _pairs(facts.get("recommendations", ()), "item_id", "source"),
+        "asked": list_asked(facts.get("asked", {})),
         "arms": [] if held_out else facts.get("arms", []),
         "simulated": False,
     }

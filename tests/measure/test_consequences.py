@@ -27,7 +27,7 @@ from measure.export import EXPERIMENTS, as_csv, as_json
 from measure.planning import history_of
 from measure.plots import plot_results
 from measure.proposals import propose_segments
-from measure.record import record_messages, record_outcomes
+from measure.record import asked_items, record_messages, record_outcomes
 from measure.results import SET_ASIDE
 from measure.schema import MESSAGES, ORDERS, OUTCOMES
 from measure.simulate import Behaviour
@@ -347,6 +347,18 @@ def test_a_frame_of_recipients_is_recorded_as_messages() -> None:
     assert second["blocks"] == [{"slot": "foot", "block": "legal"}]
     assert first["recommendations"] == [{"item_id": "hat", "source": "popular"}]
     assert second["recommendations"] == third["recommendations"] == []
+    traces = [{"asked": {"recommend(…)": [["hat", "similar"], ["cap", "similar"]]}}, {}, {"asked": {}}]
+    with_asked = record_messages(
+        frame.append_column("asked", asked_items(traces)), campaign="newsletter", occasion="march", at=START
+    )
+    assert with_asked["asked"].to_pylist() == [
+        [
+            {"item_id": "hat", "source": "similar", "position": 1},
+            {"item_id": "cap", "source": "similar", "position": 2},
+        ],
+        [],
+        [],
+    ]
     assert (first["arms"], first["status"], first["skip_reason"]) == ([arm_entry], "accepted", None)
     assert (third["status"], third["skip_reason"]) == ("skipped", "holdout")
     sliced = record_messages(frame.slice(1), campaign="newsletter", occasion="march", at=START)

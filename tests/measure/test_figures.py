@@ -165,6 +165,30 @@ def test_every_dimension_is_broken_down() -> None:
     assert figures(result, "day")["2026-03-02"]["sent"] == 4
 
 
+def test_items_that_blocks_asked_for_count_by_their_strategy_and_place() -> None:
+    asked = [
+        {"item_id": "sock", "source": "similar", "position": 2},
+        {"item_id": "hat", "source": "trending", "position": 1},
+    ]
+    mails = [
+        mail(0, recommendations=[{"item_id": "mug", "source": "popular"}], asked=asked),
+        mail(1, recommendations=[], asked=asked[:1]),
+        mail(2, recommendations=[{"item_id": "mug", "source": "popular"}], asked=None),
+    ]
+    events = [event(n, "delivered") for n in range(3)]
+    events += [event(0, "clicked", hours(2), url="https://shop.example/p?id=sock")]
+    result = results(mails, events, [order(0, hours(3), item_id="hat", amount=12.5)], items=ITEMS)
+    counted = {
+        key: (row["sent"], row["clicked"], row["converted"]) for key, row in figures(result, "source").items()
+    }
+    assert counted == {"popular": (2, 0, 0), "similar": (2, 1, 0), "trending": (1, 0, 1)}
+    position = figures(result, "position")
+    assert {key: (row["sent"], row["clicked"], row["converted"]) for key, row in position.items()} == {
+        "1": (2, 0, 1),
+        "2": (2, 1, 0),
+    }
+
+
 def test_clicks_on_items_are_unknown_without_the_catalogue() -> None:
     mails = [mail(0, recommendations=[{"item_id": "hat", "source": "popular"}])]
     events = [event(0, "clicked", hours(2), url="https://shop.example/hat")]
