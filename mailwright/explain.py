@@ -15,14 +15,33 @@ from mailwright.model.trace import Trace
 from render import choose_blocks, explain_row
 from rules import RuleContext
 
+NEAR = 1_000
+"""Ids that are compared to find what an unknown one may have been meant for."""
+
 
 def row_of(plan: Plan, profile_id: str) -> int:
-    """The row of a profile in ``plan.everyone``; raises UsageError with the nearest id."""
-    found = pc.index(plan.everyone["profile_id"], profile_id).as_py()
+    """The row of a profile in ``plan.everyone``; raises UsageError with an id like it."""
+    return row_among(plan.everyone["profile_id"], profile_id)
+
+
+def row_among(profile_ids: pa.ChunkedArray, profile_id: str) -> int:
+    """The row of a profile among these ids; raises UsageError with an id like it."""
+    found = pc.index(profile_ids, profile_id).as_py()
     if found < 0:
-        known = plan.everyone["profile_id"].to_pylist()
-        raise UsageError(f"there is no profile {profile_id!r}", fix=did_you_mean(profile_id, known))
+        fix = did_you_mean(profile_id, _beginning_alike(profile_ids, profile_id))
+        raise UsageError(f"there is no profile {profile_id!r}", fix=fix)
     return int(found)
+
+
+def _beginning_alike(profile_ids: pa.ChunkedArray, wanted: str) -> list[str]:
+    """Of many ids those that begin most like the wanted one: comparing with a million takes minutes."""
+    left = profile_ids
+    for length in range(1, len(wanted) + 1):
+        closer = left.filter(pc.starts_with(left, wanted[:length]))
+        if len(left) <= NEAR or not len(closer):
+            break
+        left = closer
+    return [str(one) for one in left.slice(0, NEAR).to_pylist()]
 
 
 def with_blocks(plan: Plan, row: int) -> pa.Table:

@@ -35,27 +35,26 @@ def pick(context: Context, reranker: Reranker, tier: Tier, source: int, rows: I6
     columns = largest(block, pool)
     inside = np.isfinite(np.take_along_axis(block, columns, axis=1))
     columns, scores = _sorted(columns, np.where(inside, scored.settle(columns), -np.inf))
-    if reranker.idle:
-        _place(context, source, rows, columns, scores, picks)
-        return
-    _place_reranked(context, reranker, source, rows, columns, scores, picks)
+    _place(context, reranker, source, rows, columns, scores, picks)
     short = (picks.count[rows] < picks.n) & np.isfinite(scores).all(axis=1)
-    if pool < width and short.any():
-        columns = np.broadcast_to(np.arange(width), block.shape)
-        everything = np.where(np.isfinite(block), scored.settle(columns), -np.inf)
-        _mask(context, rows, picks, everything)
-        columns, scores = _sorted(columns[short], everything[short])
-        _place_reranked(context, reranker, source, rows[short], columns, scores, picks)
+    if not reranker.idle and pool < width and short.any():
+        # Of the few rows whose pool did not do, everything is settled; what may be picked stays as it was.
+        columns = np.broadcast_to(np.arange(width), (int(short.sum()), width))
+        settled = tier.score(rows[short]).settle(columns)
+        everything = np.where(np.isfinite(block[short]), settled, -np.inf)
+        _mask(context, rows[short], picks, everything)
+        _place(context, reranker, source, rows[short], *_sorted(columns, everything), picks)
 
 
 def _mask(context: Context, rows: I64, picks: Picks, block: F32 | F64) -> None:
     """Cells that must not be picked: excluded for the profile, or picked already."""
     start, column = context.exclusions.start, context.exclusions.column
-    for line, row in enumerate(rows):
-        block[line, column[start[row] : start[row + 1]]] = -np.inf
-    for filled in np.flatnonzero(picks.count[rows]):
-        items = picks.items[rows[filled], : picks.count[rows[filled]]]
-        block[filled, context.column[items]] = -np.inf
+    count = start[rows + 1] - start[rows]
+    line = np.repeat(np.arange(len(rows)), count)
+    entry = np.repeat(start[rows] - np.cumsum(count) + count, count) + np.arange(len(line))
+    block[line, column[entry]] = -np.inf
+    line, place = np.nonzero(picks.items[rows] >= 0)
+    block[line, context.column[picks.items[rows[line], place]]] = -np.inf
 
 
 def _sorted(columns: I64, scores: F64) -> tuple[I64, F64]:
@@ -64,18 +63,24 @@ def _sorted(columns: I64, scores: F64) -> tuple[I64, F64]:
     return np.take_along_axis(columns, order, axis=1), np.take_along_axis(scores, order, axis=1)
 
 
-def _place(context: Context, source: int, rows: I64, columns: I64, scores: F64, picks: Picks) -> None:
-    free = picks.n - picks.count[rows]
-    taken = np.isfinite(scores) & (np.arange(columns.shape[1]) < free[:, None])
+def _place(
+    context: Context, reranker: Reranker, source: int, rows: I64, columns: I64, scores: F64, picks: Picks
+) -> None:
+    """Put what the reranker shows of these columns (best first) into the free places."""
+    if reranker.diversity:
+        _place_diverse(context, reranker, source, rows, columns, scores, picks)
+        return
+    chosen = np.where(picks.items[rows] >= 0, context.column[picks.items[rows]], -1)
+    taken = reranker.capped(columns, np.isfinite(scores), chosen, picks.n - picks.count[rows])
     line, k = np.nonzero(taken)
-    target = picks.count[rows[line]] + k
+    target = picks.count[rows[line]] + np.cumsum(taken, axis=1)[line, k] - 1
     picks.items[rows[line], target] = context.candidates[columns[line, k]]
     picks.sources[rows[line], target] = source
     picks.scores[rows[line], target] = scores[line, k]
     picks.count[rows] += taken.sum(axis=1)
 
 
-def _place_reranked(
+def _place_diverse(
     context: Context, reranker: Reranker, source: int, rows: I64, columns: I64, scores: F64, picks: Picks
 ) -> None:
     for line, row in enumerate(rows):

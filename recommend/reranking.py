@@ -33,6 +33,25 @@ class Reranker:
         """Whether scores alone decide."""
         return self.cap is None and not self.diversity
 
+    def capped(self, columns: I64, open_: Mask, chosen: I64, free: I64) -> Mask:
+        """Which cells of ``columns`` (int64[rows, k], best first) are shown where scores and caps decide.
+
+        ``open_`` marks those that may be, ``chosen`` (int64[rows, m], -1: none) what is shown already,
+        ``free`` the places left of each row. The same as ``choose`` row by row, for all rows at once: an
+        item finds its category full when those before it, shown or to be shown, are as many as the cap.
+        """
+        if self.cap is not None:
+            # An item without a category belongs to none that could be full.
+            mine = np.where(open_, self.category[columns], -1)
+            others = np.where(chosen >= 0, self.category[chosen], -1)
+            shown = np.zeros((len(columns), int(self.category.max(initial=-1)) + 2), np.int64)
+            line, place = np.nonzero(others >= 0)
+            np.add.at(shown, (line, others[line, place]), 1)
+            before = _earlier_equals(mine) + np.take_along_axis(shown, mine, axis=1)
+            open_ = open_ & ((before < self.cap) | (mine < 0))
+        taken: Mask = open_ & (np.cumsum(open_, axis=1) <= free[:, None])
+        return taken
+
     def choose(self, columns: I64, scores: F64, chosen: I64, free: int) -> I64:
         """Places in ``columns`` (best first) of the items to show, at most ``free``, in order of showing.
 
@@ -80,6 +99,19 @@ def open_reranker(context: Context) -> Reranker:
         diversity=context.spec.diversity,
         words=context.words[context.candidates] if context.spec.diversity else None,
     )
+
+
+def _earlier_equals(values: I64) -> I64:
+    """Of each cell of int64[rows, k] how many cells before it in its row are equal to it."""
+    order = np.argsort(values, axis=1, kind="stable")
+    ranked = np.take_along_axis(values, order, axis=1)
+    place = np.broadcast_to(np.arange(values.shape[1]), values.shape)
+    first = np.ones(values.shape, bool)
+    first[:, 1:] = ranked[:, 1:] != ranked[:, :-1]
+    begun = np.maximum.accumulate(np.where(first, place, 0), axis=1)
+    found = np.empty(values.shape, np.int64)
+    np.put_along_axis(found, order, place - begun, axis=1)
+    return found
 
 
 def _scaled(scores: F64) -> F64:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mailwright.errors import UsageError, did_you_mean
+from mailwright.explain import row_among
 from mailwright.models import tuned_spec
 from preview.display import with_own_pictures
 from preview.entry import Entry
@@ -28,7 +29,7 @@ def recommendations(request: Request) -> Response:
     ground = desk_of(request).ground()
     profiles = ground.source.audience.profiles
     asked = request.query_params.get("id", "").strip()
-    row = _row_of(profiles, asked) if asked else _somebody(profiles)
+    row = row_among(profiles["profile_id"], asked) if asked else _somebody(profiles)
     values = profiles.slice(row, 1).to_pylist()[0] if row is not None else None
     shown: dict[str, Any] = {"name": "", "history": (), "items": (), "note": "", "profile_id": ""}
     if values is not None and row is not None:
@@ -75,14 +76,6 @@ def _somebody(profiles: pa.Table) -> int | None:
         return None
     orders = profiles["purchases"].to_numpy()
     return int(orders.argmax())
-
-
-def _row_of(profiles: pa.Table, profile_id: str) -> int:
-    row = pc.index(profiles["profile_id"], profile_id).as_py()
-    if row < 0:
-        known = profiles["profile_id"].to_pylist()
-        raise UsageError(f"there is no profile {profile_id!r}", fix=did_you_mean(profile_id, known))
-    return int(row)
 
 
 def _recommended(
