@@ -72,9 +72,7 @@ def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[De
             adapter = open_adapter(_pointed_at(esp, name, stub.address(name)), _any_credential(), root=folder)
             outbox = workspace_outbox(workspace, rehearsal=True)
             archive = archive_of(workspace, rehearsal=True)
-            yield Destination(
-                adapter, outbox, archive, rehearsal=True, policy=rehearsal_policy(workspace.spec)
-            )
+            yield Destination(adapter, outbox, archive, rehearsal=True, policy=rehearsal_policy(workspace))
         return
     if esp.adapter not in LOCAL_ADAPTERS and request.secret is None:
         variable = workspace.spec.secret_env
@@ -86,7 +84,7 @@ def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[De
         adapter = open_adapter(esp, os.environ, root=folder)
     except ConfigError as error:
         raise ConfigError(error.what, at=workspace.config.at("esp"), fix=error.fix) from error
-    outbox, policy = workspace_outbox(workspace), delivery_policy(workspace.spec)
+    outbox, policy = workspace_outbox(workspace), delivery_policy(workspace)
     yield Destination(adapter, outbox, archive_of(workspace), rehearsal=False, policy=policy)
 
 
@@ -166,7 +164,7 @@ def deliver_waiting(
     workspace: Workspace, *, wait_hours: float | None = None, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Send what waits in the workspace's outbox, rendering nothing; what became of it, counted."""
-    policy = delivery_policy(workspace.spec)
+    policy = delivery_policy(workspace)
     if wait_hours is not None:
         policy = replace(policy, wait_s=wait_hours * 3600)
     adapter = open_adapter(workspace.spec.esp, os.environ, root=workspace.state.resolve())

@@ -79,7 +79,8 @@ def taking_events(workspace: Workspace, secret: bytes, *, now: datetime) -> Iter
     settle_memory()
     with ExitStack() as stack:
         stack.enter_context(exported_traces(os.environ))
-        policy, reread = delivery_policy(workspace.spec), Rereader(workspace, secret=secret)
+        policy = delivery_policy(workspace, current=lambda: live.world.workspace)
+        reread = Rereader(workspace, secret=secret)
         worker = stack.enter_context(Worker(live, policy=policy, reread=reread))
         if kafka is not None:
             stack.enter_context(KafkaFeed(worker, kafka))

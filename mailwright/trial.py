@@ -19,6 +19,12 @@ from mailwright.run import messages_of
 
 MARK = "[Test] "
 HEADER = "X-Mailwright-Test"
+_SEED = "seed:"
+
+
+def is_seed(profile_id: str) -> bool:
+    """Whether it names a seed's stand-in and no profile."""
+    return profile_id.startswith(_SEED)
 
 
 def trial_messages(plan: Plan, rows: pa.Table, to: Sequence[str], *, occasion: str) -> Iterator[Message]:
@@ -44,7 +50,7 @@ def seed_messages(plan: Plan) -> Iterator[Message]:
     seeds = plan.request.workspace.spec.delivery.seeds
     request = plan.request
     for seed in seeds if plan.recipients.num_rows else ():
-        name = f"seed:{seed}:{request.campaign}:{request.occasion}"
+        name = f"{_SEED}{seed}:{request.campaign}:{request.occasion}"
         yield from _stand_ins(plan, plan.recipients.slice(0, 1), [name], seed)
 
 
@@ -79,4 +85,5 @@ def _stand_ins(plan: Plan, rows: pa.Table, names: list[str], address: str) -> It
         index = rows.column_names.index(column)
         rows = rows.set_column(index, column, pa.array(values, rows.schema.field(column).type))
     for batch in render_plan(plan, rows):
-        yield from messages_of(plan.request, batch)
+        for message in messages_of(plan.request, batch):
+            yield replace(message, once_per_mailbox=False)

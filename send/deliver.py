@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from mailwright.errors import MailwrightError, SendError
-from mailwright.model.message import Message, Status
+from mailwright.model.message import Message, SkipReason, Status
 from send.adapter import Adapter
 from send.dispatch import Dispatcher
 from send.outbox.enlist import Entry, enlist
@@ -81,6 +81,7 @@ def deliver(
     try:
         run = _Run(adapter, outbox, policy, progress, sole=lock is not None)
         run.go(messages)
+        outbox.operators.close_stopped()
         forget_bodies(outbox.db)
     finally:
         if lock is not None:
@@ -184,9 +185,16 @@ class _Run:
             done = self.dispatcher.tally.settled + standing + self._refused.total()
             self._progress(min(done, self._given), self._given)
 
+    def _held(self) -> str:
+        """Which campaigns an operator keeps from leaving while mails of theirs wait."""
+        held = self._outbox.operators.held_back()
+        return "; ".join(f"{one.campaign} ({one.occasion}) is {one.state}: {one.why}" for one in held)
+
     def report(self) -> DeliveryReport:
         tally = self.dispatcher.tally
         skipped = Counter(tally.skipped)
+        if stopped := self._outbox.operators.stopped_since(self._started):
+            skipped[SkipReason.STOPPED] += stopped
         rejected = tally.statuses[Status.REJECTED] + self._refused[None]
         skipped.update({reason: n for reason, n in self._refused.items() if reason is not None})
         unknown = tally.statuses[Status.UNKNOWN]
@@ -209,7 +217,7 @@ class _Run:
             skipped=dict(sorted(skipped.items())),
             calls=tally.calls,
             bytes=tally.bytes,
-            stopped=self.dispatcher.stopped,
+            stopped=self.dispatcher.stopped or self._held(),
         )
-        report.waiting = self.dispatcher.left
+        report.waiting = self.dispatcher.count_left()
         return report

@@ -56,8 +56,6 @@ class Dispatcher:
         """Why the delivery ended early; empty when it did not."""
         self.halted = False
         """Whether it ended because no call could succeed."""
-        self.left = 0
-        """Messages of this adapter that are still to be sent, at the end."""
         self._adapter, self._outbox, self._policy, self._sole = adapter, outbox, policy, sole
         owner = f"{socket.gethostname()[:30]}:{os.getpid()}:{secrets.token_hex(4)}"
         self._claimer = Claimer(outbox.db, adapter, owner, policy)
@@ -98,7 +96,6 @@ class Dispatcher:
         if self._under_way:
             await asyncio.wait(self._under_way)
         await self._turn(0, False)
-        self.left = await asyncio.get_running_loop().run_in_executor(self._store, self._count_left)
 
     # ── the store: one short transaction a turn, in a thread of its own ──
 
@@ -238,7 +235,8 @@ class Dispatcher:
         await asyncio.sleep(min(max(wait, blocked, 0.005), 0.25))
         return True
 
-    def _count_left(self) -> int:
+    def count_left(self) -> int:
+        """Messages of this adapter that are still to be sent."""
         with self._outbox.db.read() as connection:
             return self._queue.count_left(connection)
 

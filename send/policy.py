@@ -82,8 +82,8 @@ class DeliveryPolicy:
     caps: tuple[Cap, ...] = ()
     quiet_hours: QuietHours | None = None
     warm_up: WarmUp | None = None
-    holdout: Callable[[str], bool] | None = None
-    """Whether a profile id is held out."""
+    holdout: Callable[[str, str], bool] | None = None
+    """Whether a campaign holds a profile id back, as it is asked for at the moment of sending."""
     ahead: int = 20_000
     """Messages recorded ahead of the sending before the producer waits."""
     seed: int | None = None

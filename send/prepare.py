@@ -26,8 +26,6 @@ class Preparer:
 
     def prepare(self, message: Message) -> Entry:
         """The entry; a message that this ESP can never take is refused or skipped with the reason."""
-        if self._policy.holdout is not None and self._policy.holdout(message.profile_id):
-            return Entry(message, None, skip=SkipReason.HOLDOUT)
         limits = self._adapter.capabilities
         try:
             if grouped := self._grouped(message):

@@ -226,6 +226,8 @@ class MailMaker:
             mails = mails.append_column(name, extra[name].combine_chunks())
         found = next(messages_of(request, mails), None)
         if found is not None:
+            # It is this profile that did something: another's mail to the same address is no reason.
+            found = replace(found, once_per_mailbox=False)
             return Made(found, facts=_facts(row, orjson.loads(found.trace), found.variant))
         return Made(None, mails["reason"][0].as_py(), mails["detail"][0].as_py() or "")
 

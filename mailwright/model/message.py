@@ -122,6 +122,9 @@ class Message:
     """The end of its window: when it has not left by then, it never will."""
     send_at: time | None = None
     """The time of the recipient's own day before which the mail waits; None: it need not."""
+    once_per_mailbox: bool = True
+    """Whether it stays away when another profile's mail of this campaign and occasion went to its address.
+    Not so for what a profile did itself (triggers), tests and seeds."""
     skeleton: Skeleton | None = None
     """With ``leaves``: the same mail as body and values, for ESPs that take many recipients in one call."""
     leaves: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,6 +87,7 @@ def _sends(workspace: Workspace, rehearsal: bool) -> list[dict[str, Any]]:
     outbox = workspace_outbox(workspace, rehearsal=rehearsal)
     try:
         standings = outbox.operators.overview()
+        sending = outbox.is_sending()
     finally:
         outbox.close()
     return [
@@ -95,7 +97,8 @@ def _sends(workspace: Workspace, rehearsal: bool) -> list[dict[str, Any]]:
             "state": one.state,
             "why": one.why,
             "total": sum(one.counts.values()),
-            "live": one.state == "running" and any(one.counts.get(status) for status in UNDER_WAY),
+            "live": sending and one.state == "running" and _waits(one.counts),
+            "left": 0 if sending else _waits(one.counts),
             "shares": [
                 Share(name, count, HUES.get(name, place % 6 + 1))
                 for place, (name, count) in enumerate(sorted(one.counts.items(), key=lambda pair: -pair[1]))
@@ -104,6 +107,10 @@ def _sends(workspace: Workspace, rehearsal: bool) -> list[dict[str, Any]]:
         }
         for one in reversed(standings)
     ]
+
+
+def _waits(counts: Mapping[str, int]) -> int:
+    return sum(counts.get(status, 0) for status in UNDER_WAY)
 
 
 ENTRY = Entry("sends", "/sends", "Sends", place=60)

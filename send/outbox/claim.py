@@ -11,9 +11,10 @@ import sqlalchemy as sa
 
 from mailwright.errors import SendError
 from mailwright.model.identity import fingerprint
-from mailwright.model.message import Status
+from mailwright.model.message import SkipReason, Status
 from send.adapter import Adapter, Call
 from send.outbox.database import Database
+from send.outbox.duplicates import duplicates
 from send.outbox.enlist import decompress
 from send.outbox.queue import Queue
 from send.outbox.recover import key_holds
@@ -117,6 +118,8 @@ class Claimer:
         if call is None or hashlib.sha256(call.payload.content).digest() != row.digest:
             return "what would leave is not what left before (another version made its parts)"
         if not row.maybe_taken:
+            if self._queue.held(connection, members[0]):
+                return "the campaign is paused or stopped"
             wanted = not self._wanted.reasons(connection, list(members), now, counted=True)
             return "" if wanted else "a recipient may no longer be mailed"
         if not key_holds(self.adapter.capabilities, row.first_claimed_at, now):
@@ -143,14 +146,18 @@ class Claimer:
             return
         rows = [row for pack in packs for row in pack]
         reasons = self._wanted.reasons(connection, rows, now)
+        left = [row for row in rows if row.message_id not in reasons]
+        twice, contested = duplicates(self.db, connection, left)
+        reasons |= dict.fromkeys(twice, SkipReason.DUPLICATE_ADDRESS)
         later = {m: at for m, at in self._wanted.later(rows, now).items() if m not in reasons}
+        out = reasons.keys() | later.keys() | contested
         self._set_aside(connection, reasons, later, now)
         found.skipped += reasons.values()
         found.later += len(later)
         written: list[dict[str, Any]] = []
         members: list[dict[str, Any]] = []
         for pack in packs:
-            kept = [row for row in pack if row.message_id not in reasons and row.message_id not in later]
+            kept = [row for row in pack if row.message_id not in out]
             if kept:
                 call = self._new_call(connection, kept)
                 found.calls.append(call)

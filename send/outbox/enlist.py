@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -116,6 +117,7 @@ def _standing(row: Any, run_started: float) -> tuple[str, str | None]:
 
 def _row(entry: Entry, adapter: str, purpose: str | None, hash_address: Any, now: float) -> dict[str, Any]:
     message = entry.message
+    hashed = hash_address(message.to.email)
     status = Status.PENDING
     if entry.skip is not None:
         status = Status.SKIPPED
@@ -128,7 +130,8 @@ def _row(entry: Entry, adapter: str, purpose: str | None, hash_address: Any, now
         "occasion": _storable(message.occasion),
         "profile_id": _storable(message.profile_id),
         "address": _storable(message.to.email),
-        "address_hash": hash_address(message.to.email),
+        "address_hash": hashed,
+        "mailbox": _mailbox(message, hashed) if message.once_per_mailbox else None,
         "purpose": purpose,
         "timezone": _storable(message.timezone),
         "body_id": entry.body[0] if entry.body is not None else None,
@@ -142,6 +145,11 @@ def _row(entry: Entry, adapter: str, purpose: str | None, hash_address: Any, now
         "attempts": 0,
         "alone": False,
     }
+
+
+def _mailbox(message: Message, address_hash: bytes) -> bytes:
+    same = "\0".join((message.campaign, message.occasion)).encode("utf-8", "replace")
+    return hashlib.blake2b(same, digest_size=16, key=address_hash).digest()
 
 
 def due_at(message: Message, now: float) -> float:

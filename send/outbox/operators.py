@@ -126,6 +126,59 @@ class Operators:
             },
         )
 
+    def held_back(self) -> list[Standing]:
+        """Campaigns that are paused or stopped while messages of theirs wait (``pending``)."""
+        waits = sa.func.count()
+        query = (
+            sa.select(campaigns, waits.label("pending"))
+            .join(messages, _of_held())
+            .where(messages.c.status == Status.PENDING)
+            .group_by(campaigns.c.campaign, campaigns.c.occasion)
+        )
+        with self._db.read() as connection:
+            if not connection.execute(sa.select(sa.exists(sa.select(campaigns.c.campaign)))).scalar():
+                return []
+            rows = connection.execute(query).all()
+        return [
+            Standing(r.campaign, r.occasion, r.state, r.why, {str(Status.PENDING): r.pending}) for r in rows
+        ]
+
+    def close_stopped(self) -> None:
+        """Skips what came to the queue of a campaign after it was stopped: from a run that went on recording,
+        or back from a call that was not taken."""
+        stopped = sa.select(campaigns.c.campaign).where(_of_held(), campaigns.c.state == "stopped")
+        with self._db.read() as connection:
+            held = sa.select(sa.exists(sa.select(campaigns.c.campaign).where(campaigns.c.state == "stopped")))
+            if not connection.execute(held).scalar():
+                return
+        with self._db.write() as connection:
+            connection.execute(
+                sa.update(messages)
+                .where(messages.c.status == Status.PENDING, sa.exists(stopped))
+                .values(**self._skipped())
+            )
+
+    def stopped_since(self, since: float) -> int:
+        """Messages that were skipped from this moment on because somebody had stopped their campaign."""
+        query = (
+            sa.select(sa.func.count())
+            .select_from(campaigns)
+            .join(messages, _of_held())
+            .where(
+                campaigns.c.state == "stopped",
+                messages.c.status == Status.SKIPPED,
+                messages.c.reason == SkipReason.STOPPED,
+                messages.c.settled_at >= campaigns.c.at,
+                messages.c.settled_at >= since,
+            )
+        )
+        with self._db.read() as connection:
+            return int(connection.execute(query).scalar_one())
+
+    def _skipped(self) -> dict[str, Any]:
+        why = {"status": Status.SKIPPED, "reason": SkipReason.STOPPED}
+        return {**why, "part": None, "settled_at": self._clock()}
+
     def pause(self, campaign: str, occasion: str, *, why: str = "paused by an operator") -> None:
         """No new call of this campaign leaves; those under way end."""
         self._hold(campaign, occasion, "paused", why)
@@ -138,12 +191,7 @@ class Operators:
                 connection.execute(
                     sa.update(messages)
                     .where(*_matching(campaign, occasion, Status.PENDING))
-                    .values(
-                        status=Status.SKIPPED,
-                        reason=SkipReason.STOPPED,
-                        part=None,
-                        settled_at=self._clock(),
-                    )
+                    .values(**self._skipped())
                 ).rowcount
             )
 
@@ -193,6 +241,10 @@ class Operators:
                 )
                 for i in range(0, len(message_ids), 500)
             )
+
+
+def _of_held() -> sa.ColumnElement[bool]:
+    return sa.and_(campaigns.c.campaign == messages.c.campaign, campaigns.c.occasion == messages.c.occasion)
 
 
 def _matching(

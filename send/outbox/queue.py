@@ -100,6 +100,13 @@ class Queue:
             ).scalar_one()
         )
 
+    def held(self, connection: sa.Connection, row: sa.Row[Any]) -> bool:
+        """Whether the campaign of this message is paused or stopped."""
+        query = sa.select(campaigns.c.state).where(
+            campaigns.c.campaign == row.campaign, campaigns.c.occasion == row.occasion
+        )
+        return connection.execute(query).first() is not None
+
     def next_due(self, connection: sa.Connection) -> tuple[float | None, float | None]:
         """When the next tried call, and the next new message, may go; None: there is none."""
         again = sa.select(sa.func.min(calls.c.next_at)).where(

@@ -30,6 +30,8 @@ messages = Table(
     Column("profile_id", Text, nullable=False),
     Column("address", Text, nullable=False),
     Column("address_hash", LargeBinary(32), nullable=False),
+    # Of campaign, occasion and address: two that share it are duplicates. NULL: may go beside another.
+    Column("mailbox", LargeBinary(16)),
     Column("purpose", Text),
     Column("timezone", Text, nullable=False, default=""),
     # The shared body of a grouped call; NULL: the part is whole.
@@ -56,6 +58,7 @@ messages = Table(
     Index("outbox_messages_profile", "profile_id", "claimed_at"),
     Index("outbox_messages_campaign", "campaign", "occasion", "status"),
     Index("outbox_messages_esp_id", "esp_id"),
+    Index("outbox_messages_mailbox", "mailbox"),
 )
 
 bodies = Table(

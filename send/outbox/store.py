@@ -17,7 +17,7 @@ from send.outbox.database import Database
 from send.outbox.feedback import Feedback
 from send.outbox.lease import SenderLock
 from send.outbox.operators import Operators
-from send.outbox.schema import meta, metadata
+from send.outbox.schema import calls, messages, meta, metadata
 from send.outbox.suppression import Suppressions
 
 
@@ -42,6 +42,17 @@ class Outbox:
         """What one sending process must hold on SQLite; None on PostgreSQL, where leases do the same."""
         database = self.db.engine.url.database
         return None if self.db.is_postgres or database is None else SenderLock(Path(database))
+
+    def is_sending(self) -> bool:
+        """Whether a process sends from here now. On PostgreSQL: holds a call, or claimed one a minute ago."""
+        lock = self.sender_lock()
+        if lock is not None:
+            return lock.is_held()
+        now = self.clock()
+        held = sa.exists().where(calls.c.state == "claimed", calls.c.lease_until >= now)
+        lately = sa.exists().where(messages.c.claimed_at > now - 60)
+        with self.db.read() as connection:
+            return bool(connection.execute(sa.select(sa.or_(held, lately))).scalar())
 
     def close(self) -> None:
         self.db.engine.dispose()
@@ -70,7 +81,8 @@ def open_outbox(url: str, *, hash_key: bytes | None = None, clock: Callable[[], 
 
 
 def _add_columns(connection: sa.Connection) -> None:
-    """An outbox made by an earlier version gets the columns that came since; all of them may be missing."""
+    """An outbox made by an earlier version gets the columns and indexes that came since; any of these columns
+    may be empty."""
     there = sa.inspect(connection)
     for table in metadata.sorted_tables:
         known = {column["name"] for column in there.get_columns(table.name)}
@@ -78,6 +90,8 @@ def _add_columns(connection: sa.Connection) -> None:
             if column.name not in known:
                 kind = column.type.compile(connection.dialect)
                 connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {column.name} {kind}"))
+        for index in table.indexes:
+            index.create(connection, checkfirst=True)
 
 
 def _stored_key(db: Database) -> bytes:

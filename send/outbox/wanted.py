@@ -13,11 +13,11 @@ from mailwright.model.message import SkipReason, Status
 from send.outbox.schema import messages, preferences, suppressions
 from send.policy import DeliveryPolicy
 
-_SENT = (
+SENT = (
     Status.CLAIMED, Status.ACCEPTED, Status.UNKNOWN, Status.DELIVERED, Status.DEFERRED, Status.OPENED,
     Status.CLICKED, Status.COMPLAINED, Status.UNSUBSCRIBED,
 )  # fmt: skip
-"""What counts against a frequency cap: all that has left, or may have."""
+"""What counts against a frequency cap and makes another a duplicate: all that has left, or may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,8 @@ class Wanted:
                 reasons[row.message_id] = SkipReason.UNSUBSCRIBED
             elif (row.profile_id, row.purpose) in unwanted:
                 reasons[row.message_id] = SkipReason.NO_CONSENT
+            elif self.policy.holdout is not None and self.policy.holdout(row.campaign, row.profile_id):
+                reasons[row.message_id] = SkipReason.HOLDOUT
         if not counted:
             left = [row for row in rows if row.message_id not in reasons]
             reasons.update(dict.fromkeys(self._capped(connection, left, now), SkipReason.CAPPED))
@@ -78,7 +80,7 @@ class Wanted:
                     .where(
                         messages.c.profile_id.in_({row.profile_id for row in rows}),
                         messages.c.claimed_at > now - cap.days * 86400,
-                        messages.c.status.in_(_SENT),
+                        messages.c.status.in_(SENT),
                     )
                     .group_by(messages.c.profile_id)
                 ).all()

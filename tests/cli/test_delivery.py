@@ -5,8 +5,11 @@ from datetime import UTC, datetime, timedelta
 from email import message_from_bytes, policy
 from functools import partial
 
+import pyarrow as pa
 import pytest
 
+from mailwright.model.experiment import HoldoutSpec
+from measure import held_out_mask
 from send import open_outbox
 from tests.cli.conftest import NOW
 
@@ -71,6 +74,31 @@ def test_what_a_resumed_campaign_kept_back_is_delivered_without_rendering(cli, s
     assert cli("outbox", "deliver", "--workspace", starter).data["sent"] == 0
     assert cli("outbox", "resume", *of).code == 0
     assert cli("outbox", "deliver", "--workspace", starter).data["sent"] == 5
+
+
+def test_a_holdout_that_was_raised_while_mails_waited_holds(cli, starter):
+    of = ("--campaign", "newsletter", "--occasion", "monday", "--workspace", starter)
+    assert cli("outbox", "pause", *of).code == 0
+    run(cli, starter, "--occasion", "monday")
+    cli("outbox", "resume", *of)
+    campaign = starter / "campaigns" / "newsletter.yaml"
+    before = campaign.read_text()
+    campaign.write_text(before + "\nholdout: { share: 0.9 }\n")
+    waiting = [row["profile_id"] for row in cli("outbox", "list", "--workspace", starter).data["messages"]]
+    held = held_out_mask({"campaign:newsletter": HoldoutSpec(share=0.9)}, pa.array(waiting)).sum()
+    assert held > 0
+    report = cli("outbox", "deliver", "--workspace", starter).data
+    assert (report["sent"], report["skipped"]) == (5 - held, {"holdout": held})
+    campaign.write_text(before)
+    assert run(cli, starter, "--occasion", "monday")["sent"] == held
+
+
+def test_a_seed_at_a_recipients_address_takes_nobodys_place(cli, starter, deliver_with):
+    first = (starter / "data" / "profiles.csv").read_text()
+    address = re.search(r"[\w.+-]+@[\w.-]+", first).group()
+    deliver_with(f"  seeds: [{address}]")
+    report = run(cli, starter)
+    assert (report["sent"], report["skipped"]) == (6, {})
 
 
 def test_what_has_not_left_when_the_window_closes_is_skipped(cli, starter, monkeypatch):

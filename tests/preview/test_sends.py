@@ -7,8 +7,10 @@ import pytest
 
 from mailwright.sending import workspace_outbox
 from preview.mail import make_mail
-from send import deliver
+from send import DeliveryPolicy, deliver
 from send.adapters.memory import Memory
+from send.outbox.enlist import enlist
+from send.prepare import Preparer
 from tests.preview.test_browser import until
 
 
@@ -63,3 +65,22 @@ def test_a_send_under_way_is_followed_to_its_end(window, client, messages):
     assert page.locator("tbody tr").count() == 12
     assert messages[0].to.email in page.locator("tbody").inner_text()
     assert opened.barriers() == []
+
+
+def test_a_send_whose_process_died_is_not_under_way(client, messages):
+    outbox = workspace_outbox(client.app.state.desk.workspace())
+    preparer = Preparer(Memory(None), DeliveryPolicy())
+    told = {"adapter": "memory", "purpose": None, "hash_address": outbox.hash_address}
+    entries = [preparer.prepare(message) for message in messages]
+    enlist(outbox.db, entries, **told, now=outbox.clock(), run_started=outbox.clock())
+    lock = outbox.sender_lock()
+    lock.acquire()
+    assert "under way" in client.get("/sends").text
+    lock.release()
+    page = client.get("/sends").text
+    assert "under way" not in page
+    assert "12 not sent, and nobody is sending" in page
+    assert "<code>mailwright outbox deliver</code>" in page
+    outbox.operators.pause(messages[0].campaign, messages[0].occasion)
+    assert "mailwright outbox resume --campaign newsletter --occasion" in client.get("/sends").text
+    outbox.close()

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import threading
+import time as time_module
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
@@ -14,8 +17,11 @@ from mailwright.model.message import Address, Status
 from mailwright.model.workspace import EspSpec
 from send import DeliveryPolicy, DeliveryStopped, Outbox, StubEsp, deliver, open_adapter, open_outbox
 from send.adapter import Adapter
+from send.outbox.claim import Claimer
+from send.outbox.enlist import enlist
 from send.pace import Pace
 from send.policy import Cap, QuietHours, WarmUp
+from send.prepare import Preparer
 from tests.send.conftest import FAST, MakeAdapter, make_message
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -135,7 +141,7 @@ def test_a_mail_waits_for_its_moment(at_noon: Outbox, memory: Adapter) -> None:
 
 
 def test_the_held_out_are_skipped_by_name(outbox: Outbox, memory: Adapter) -> None:
-    policy = DeliveryPolicy(holdout=lambda profile: profile == "p1")
+    policy = DeliveryPolicy(holdout=lambda _, profile: profile == "p1")
     report = deliver([make_message(1), make_message(2)], adapter=memory, outbox=outbox, policy=policy)
     assert (report.sent, report.skipped) == (1, {"holdout": 1})
 
@@ -354,3 +360,112 @@ def test_a_wrong_address_ends_the_delivery_instead_of_rejecting_everybody(
     with pytest.raises(DeliveryStopped) as stopped:
         deliver([make_message(1)], adapter=adapter, outbox=outbox, policy=FAST)
     assert stopped.value.report.waiting == 1
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
+    url = f"sqlite:///{tmp_path}/either.db"
+    box = open_outbox(url if request.param == "sqlite" else request.getfixturevalue("fresh_postgres_url"))
+    yield box
+    box.close()
+
+
+def reasons(outbox: Outbox) -> dict[str, str | None]:
+    return {row.profile_id: row.reason for row in outbox.operators.messages(status=Status.SKIPPED)}
+
+
+def test_a_holdout_is_read_when_the_call_leaves_not_when_the_mail_was_recorded(
+    either: Outbox, memory: Adapter
+) -> None:
+    either.operators.pause("newsletter", "once")
+    deliver([make_message(i) for i in range(3)], adapter=memory, outbox=either)
+    either.operators.resume("newsletter", "once")
+    held = DeliveryPolicy(holdout=lambda campaign, profile: (campaign, profile) == ("newsletter", "p1"))
+    report = deliver([make_message(1, campaign="other")], adapter=memory, outbox=either, policy=held)
+    assert (report.sent, report.skipped) == (3, {"holdout": 1})
+    assert reasons(either) == {"p1": "holdout"}
+    assert deliver([make_message(1)], adapter=memory, outbox=either).sent == 1
+
+
+def test_a_mailbox_gets_a_campaign_once_whoever_shares_it(either: Outbox, memory: Adapter) -> None:
+    shared = [make_message(i, to=Address(a)) for i, a in enumerate(("us@Mail.example", "US@mail.example"))]
+    report = deliver([*shared, make_message(2)], adapter=memory, outbox=either)
+    assert (report.sent, report.skipped) == (2, {"duplicate_address": 1})
+    later = deliver([make_message(3, to=Address("us@mail.example"))], adapter=memory, outbox=either)
+    assert (later.sent, later.skipped) == (0, {"duplicate_address": 1})
+    assert reasons(either) == dict.fromkeys(("p1", "p3"), "duplicate_address")
+    elsewhere = ({"occasion": "next"}, {"campaign": "b"})
+    others = [make_message(4 + i, to=shared[0].to, **other) for i, other in enumerate(elsewhere)]
+    assert deliver(others, adapter=memory, outbox=either).sent == 2
+
+
+def test_only_a_mail_that_left_makes_another_a_duplicate(either: Outbox, memory: Adapter) -> None:
+    us = Address("us@mail.example")
+    first, second = make_message(1, to=us), make_message(2, to=us)
+    held = DeliveryPolicy(holdout=lambda _, profile: profile == "p1")
+    report = deliver([first, second], adapter=memory, outbox=either, policy=held)
+    assert (report.sent, report.skipped) == (1, {"holdout": 1})
+    apart = [replace(make_message(i, to=us), once_per_mailbox=False) for i in (7, 8)]
+    assert deliver(apart, adapter=memory, outbox=either).sent == 2
+
+
+def test_two_workers_do_not_send_to_one_mailbox_at_once(fresh_postgres_url: str, memory: Adapter) -> None:
+    outbox = open_outbox(fresh_postgres_url)
+    us, now = Address("us@mail.example"), outbox.clock()
+    preparer = Preparer(memory, FAST)
+    entries = [preparer.prepare(make_message(i, to=us)) for i in (1, 2)]
+    claimers = [Claimer(outbox.db, memory, owner, FAST) for owner in ("a", "b")]
+    told = {"adapter": "memory", "purpose": None, "hash_address": outbox.hash_address, "now": now}
+    enlist(outbox.db, entries[:1], **told, run_started=now)
+    with outbox.db.write() as one:
+        (call,) = claimers[0].claim(one, 1, flush=True, now=now).calls
+        enlist(outbox.db, entries[1:], **told, run_started=now)
+        with outbox.db.write() as other:
+            claim = claimers[1].claim(other, 1, flush=True, now=now)
+            assert (claim.calls, claim.skipped) == ([], [])
+    with outbox.db.write() as other:
+        claim = claimers[1].claim(other, 1, flush=True, now=now)
+        assert (claim.calls, claim.skipped) == ([], ["duplicate_address"])
+    assert call.message_ids == (make_message(1).message_id,)
+    outbox.close()
+
+
+def test_whether_somebody_is_sending_is_known_from_outside(
+    either: Outbox, adapter_for: MakeAdapter, esp: StubEsp
+) -> None:
+    assert not either.is_sending()
+    seen: list[bool] = []
+    deliver(
+        [make_message(1)],
+        adapter=adapter_for("resend"),
+        outbox=either,
+        progress=lambda *_: seen.append(either.is_sending()),
+    )
+    assert seen[-1]
+    assert esp.counts["mails"] == 1
+    assert either.is_sending() == either.db.is_postgres  # it claimed a call a moment ago
+
+
+def test_what_is_recorded_after_a_campaign_was_stopped_is_skipped(either: Outbox, memory: Adapter) -> None:
+    either.operators.stop("newsletter", "once")
+    report = deliver([make_message(1), make_message(2, campaign="b")], adapter=memory, outbox=either)
+    assert (report.sent, report.waiting, report.skipped) == (1, 0, {"stopped": 1})
+
+
+def test_a_call_that_was_not_taken_is_not_repeated_for_a_paused_campaign(
+    either: Outbox, adapter_for: MakeAdapter, esp: StubEsp
+) -> None:
+    esp.fault("429", times=None)
+    given = threading.Thread(
+        target=deliver,
+        args=([make_message(1)],),
+        kwargs={"adapter": adapter_for("sendgrid"), "outbox": either, "policy": FAST},
+    )
+    given.start()
+    while not esp.counts["calls"]:
+        time_module.sleep(0.01)
+    either.operators.stop("newsletter", "once")
+    given.join(30)
+    (row,) = either.operators.messages()
+    assert (row.status, row.reason) == ("skipped", "stopped")
+    assert not esp.mailbox

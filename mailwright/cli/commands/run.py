@@ -129,7 +129,7 @@ def run(
 
         def show(console: Console) -> None:
             console.print(summary(data))
-            for line in next_steps(request.workspace.root, campaign, samples, destination):
+            for line in next_steps(request.workspace.root, data, samples, destination):
                 console.print(line, markup=False, soft_wrap=True)
 
         session.finish(data, show)
@@ -205,10 +205,18 @@ def calls_made(delivery: dict[str, Any]) -> str:
     return f"{calls:,}, {delivery['sent'] / calls:,.1f} mails each, {size / 1e6:,.1f} MB in all"
 
 
-def next_steps(root: Path, campaign: str, samples: Path | None, destination: Destination | None) -> list[str]:
+def next_steps(
+    root: Path, data: dict[str, Any], samples: Path | None, destination: Destination | None
+) -> list[str]:
     """Where to look next."""
     where = "" if root == Path() else f" --workspace {root}"
+    campaign, delivery = data["campaign"], data["delivery"]
     lines = [f"A mail of each variant: {samples}"] if samples else []
+    if delivery.get("waiting"):
+        if "is paused" in delivery["stopped"] or "was paused" in delivery["stopped"]:
+            of = f"--campaign {campaign} --occasion {data['occasion']}"
+            lines.append(f"Let it go on: mailwright outbox resume {of}{where}")
+        lines.append(f"Send what waits: mailwright outbox deliver{where}")
     if destination is not None and destination.rehearsal:
         lines.append("A rehearsal: a stand-in ESP on this machine took the mails, nobody was mailed.")
     lines.append(f"In the browser: mailwright preview{where}")

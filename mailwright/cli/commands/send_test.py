@@ -73,7 +73,7 @@ def send_test(
         rows = rows_of(made, profile or [], variants)
         messages = list(trial_messages(made, rows, to, occasion=occasion))
         outbox = open_outbox(f"sqlite:///{space.state.resolve() / TESTS}")
-        policy = replace(rehearsal_policy(space.spec), group=False)
+        policy = replace(rehearsal_policy(space), group=False, holdout=None)
         report = deliver(messages, adapter=destination.adapter, outbox=outbox, policy=policy)
         data = {
             "campaign": campaign,
