@@ -45,7 +45,9 @@ def admit(
 
     ``in_audience`` is the audience rule's nullable column: unknown does not hold. ``held_out`` are those
     whom an experiment keeps back, ``awaiting`` those who wait for its winner. Of several profiles with one
-    address the one that was seen last gets the mail (then the smaller id).
+    address the one that was seen last gets the mail (then the smaller id), and whether it is held out is
+    decided for the whole mailbox: the mail that a person at a held-out address got by another of its profiles
+    would make the effect look smaller than it is.
     """
     reasons = np.full(profiles.num_rows, "", dtype=object)
 
@@ -59,9 +61,9 @@ def admit(
     skip(SkipReason.UNSUBSCRIBED, _mask(profiles["unsubscribed"]))
     if purpose is not None:
         skip(SkipReason.NO_CONSENT, ~_agreed(profiles["consent"], purpose))
+    skip(SkipReason.DUPLICATE_ADDRESS, _duplicates(profiles, reasons == ""))
     if held_out is not None:
         skip(SkipReason.HOLDOUT, held_out)
-    skip(SkipReason.DUPLICATE_ADDRESS, _duplicates(profiles, reasons == ""))
     if awaiting is not None and len(awaiting):
         skip(SkipReason.AWAITING_WINNER, awaiting)
     return Admission(reasons.astype(str))

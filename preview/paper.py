@@ -24,7 +24,7 @@ SKIP_TEXT = {
     "not_in_audience": "the audience rule does not hold",
     "no_address": "no address",
     "invalid_address": "address cannot be mailed",
-    "duplicate_address": "another profile has the same address",
+    "duplicate_address": "another profile stands for the same address",
     "unsubscribed": "unsubscribed",
     "suppressed": "on the suppression list",
     "no_consent": "no consent for this purpose",

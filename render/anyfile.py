@@ -13,7 +13,7 @@ from mailwright.model.campaign import CampaignSpec, Sender
 from mailwright.model.links import LinkSigner
 from mailwright.model.schema import ITEM_ATTRIBUTES, PROFILE_ATTRIBUTES, Attribute
 from mailwright.model.workspace import DataSource, DataSpec, WorkspaceSpec
-from render.compiling import compile_campaign
+from render.compiling import compile_edition
 from render.context import RenderContext
 from render.expressions import FUNCTIONS
 from render.kiln import Inliner
@@ -43,7 +43,7 @@ def verify_file(path: Path, *, inliner: Inliner = "premailer") -> Verification:
         data=DataSpec(profiles=DataSource(path="-")),
         inliner=inliner,
     )
-    compiled = compile_campaign(
+    compiled = compile_edition(
         path.stem,
         CampaignSpec(template=path.stem, subject="Subject", preheader="Preheader"),
         library=Library(templates={path.stem: Source(path.name, text.replace("\r\n", "\n"))}),

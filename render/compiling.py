@@ -48,7 +48,7 @@ FORMAT = 1
 _TOOLS = ("mjml-python", "premailer", "css-inline", "lxml", "jinja2")
 
 
-def compile_campaign(
+def compile_edition(
     name: str,
     campaign: CampaignSpec,
     *,

@@ -23,7 +23,7 @@ from mailwright.model.experiment import (
 from mailwright.model.identity import fingerprint
 from render.assemble import assemble
 from render.compiled import CompiledCampaign, CompileStats
-from render.compiling import compile_campaign as compile_edition
+from render.compiling import compile_edition
 from render.library import Block, Library
 
 MOST = 64
@@ -41,7 +41,7 @@ def compile_campaign(
 ) -> CompiledCampaign:
     """Compile a campaign with all blocks of its slots, and all editions that its experiments can show.
 
-    ``options`` are those of ``compiling.compile_campaign``. Raises ConfigError for experiments that cannot
+    ``options`` are those of ``compiling.compile_edition``. Raises ConfigError for experiments that cannot
     run together, and for a block of an arm that there is not.
     """
     at = options["at"]

@@ -88,11 +88,28 @@ def test_without_a_purpose_consent_is_not_asked_for():
     assert reasons(person("a", consent=None), purpose=None) == [""]
 
 
-def test_who_is_held_out_gets_no_mail_and_takes_none_from_another():
-    rows = profiles(person("a", email="x@example.com", last_seen_at=DAY), person("b", email="x@example.com"))
+def test_who_is_held_out_is_held_out_with_the_whole_mailbox():
+    rows = profiles(
+        person("a", email="x@example.com", last_seen_at=DAY),
+        person("b", email="X@example.com"),
+        person("c", email="y@example.com"),
+        person("d", email="y@example.com", last_seen_at=DAY),
+    )
+    inside = pa.chunked_array([pa.array([True] * 4)])
+    held = np.array([True, False, True, False])
+    found = list(admit(rows, inside, purpose="news", held_out=held).reasons)
+    # The profile that stands for the address decides for it, either way.
+    assert found == ["holdout", "duplicate_address", "duplicate_address", ""]
+
+
+def test_who_would_get_no_mail_anyway_holds_nobody_out():
+    rows = profiles(
+        person("a", email="x@example.com", last_seen_at=DAY, unsubscribed=True),
+        person("b", email="x@example.com"),
+    )
     inside = pa.chunked_array([pa.array([True, True])])
     held = np.array([True, False])
-    assert list(admit(rows, inside, purpose="news", held_out=held).reasons) == ["holdout", ""]
+    assert list(admit(rows, inside, purpose="news", held_out=held).reasons) == ["unsubscribed", ""]
 
 
 def test_counts_of_reasons_and_recipients_make_the_whole():
