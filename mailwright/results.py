@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -28,7 +28,7 @@ from measure.record import MACHINE, asked_items, record_messages, record_outcome
 from measure.schema import MESSAGES
 from send import Outbox
 from send.outbox.schema import events, messages
-from triggers.recorded import recorded_messages
+from triggers.recorded import count_recorded, recorded_messages
 
 AFTER = timedelta(days=14)
 """How long after the last send simulated outcomes are looked at: all of them have happened by then."""
@@ -53,8 +53,10 @@ def campaign_results(
     rehearsal: bool = False,
     simulate: bool = False,
     audience: Audience | None = None,
+    days: int | None = None,
 ) -> Results:
-    """The figures of a campaign up to ``now``, per segment, block, source, link and arm.
+    """The figures of a campaign up to ``now``, per segment, block, source, link and arm, and by periods of so
+    many ``days`` (days or weeks, as suits).
 
     With ``simulate`` opens, clicks and orders are made up from the workspace's seed, and the results say so.
     ``audience`` is the workspace's where it has been read. Raises UsageError when nothing of the campaign
@@ -66,7 +68,24 @@ def campaign_results(
         where = "rehearsed" if rehearsal else "sent"
         raise UsageError(f"nothing of {campaign!r} was {where}", fix=f"mailwright send {campaign}")
     asked = replace(question, campaign=campaign, occasion=occasion)
-    return measure_results(asked, experiments=found.specs, content=found.content)
+    return measure_results(asked, experiments=found.specs, content=found.content, periods=True, days=days)
+
+
+def results_stamp(workspace: Workspace, *, rehearsal: bool = False) -> Hashable:
+    """Equal as long as nothing was sent and no webhook came: the results of one ``now`` are the same then."""
+    archive = archive_of(workspace, rehearsal=rehearsal)
+    outbox = workspace_outbox(workspace, rehearsal=rehearsal)
+    try:
+        with outbox.db.read() as connection:
+            told = connection.execute(sa.select(sa.func.count()).select_from(events)).scalar_one()
+            standing = connection.execute(
+                sa.select(messages.c.status, sa.func.count()).group_by(messages.c.status)
+            )
+            stand = tuple(sorted((str(status), count) for status, count in standing))
+        live = count_recorded(outbox.db)
+    finally:
+        outbox.close()
+    return tuple(str(run) for run, _ in archive.runs()), told, stand, live
 
 
 @dataclass(frozen=True)

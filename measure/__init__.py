@@ -4,7 +4,7 @@
 ``mailwright.model.experiment`` gives the same answer). ``measure_results`` joins webhooks and orders to the
 messages that were sent and says what came of them, with how much certainty. Nothing here sends, reads a clock
 or keeps state: tables in (``measure.schema``), figures out. Beside the names below there are the modules
-``record`` (makes the tables), ``planning`` (history), ``breakdown`` (over time), ``promotion``, ``alerts``,
+``record`` (makes the tables), ``planning`` (history), ``periods`` (over time), ``promotion``, ``alerts``,
 ``proposals`` and ``plots``.
 """
 

@@ -7,7 +7,7 @@ import duckdb
 import numpy as np
 import pyarrow as pa
 
-from measure.facts import Question, count, facts_of
+from measure.facts import count
 from measure.rates import benjamini_hochberg, rate, rate_difference, wilson
 
 COUNTS = (
@@ -115,19 +115,6 @@ def tallies(connection: duckdb.DuckDBPyConnection) -> pa.Table:
     return _in_order(_by_item(connection)).drop_columns(["period"])
 
 
-def performance_over_time(question: Question, *, days: int = 7) -> pa.Table:
-    """How campaign, segments, blocks, arms and locales did, by periods of so many days.
-
-    ``period`` is the first day of each (of weeks: a Monday); the rates are those of ``with_rates``. The mails
-    of the last period may still be opened, clicked and followed by orders.
-    """
-    day = 86_400_000_000
-    shift = 3 * day if days % 7 == 0 else 0  # 1970 began on a Thursday
-    with facts_of(question) as connection:
-        start = f'("at" + {shift}) // {days * day} * {days * day} - {shift}'
-        return _with_intervals(tallies_of(connection, f"make_timestamp({start})::DATE"))
-
-
 def tallies_of(connection: duckdb.DuckDBPyConnection, period: str) -> pa.Table:
     """The counts of some dimensions by ``period``, an SQL expression over ``facts`` that gives a date."""
     _see_mailed(connection, period)
@@ -154,7 +141,7 @@ def with_rates(table: pa.Table, alpha: float = 0.05) -> pa.Table:
     ``clicked_vs_rest`` is the difference to all messages outside of the row, ``clicked_p`` its p-value
     corrected within the dimension (Benjamini-Hochberg). Unknown figures (0 of 0) are NULL.
     """
-    table = _with_intervals(table, alpha)
+    table = with_intervals(table, alpha)
     columns = {name: _floats(table, name) for name in COUNTS}
     dimensions = np.array(table["dimension"].to_pylist(), dtype=object)
     whole = np.flatnonzero(dimensions == "all")[0]
@@ -170,7 +157,8 @@ def with_rates(table: pa.Table, alpha: float = 0.05) -> pa.Table:
     return _append(_append(table, "clicked_vs_rest", value), "clicked_p", np.where(other, np.nan, p))
 
 
-def _with_intervals(table: pa.Table, alpha: float = 0.05) -> pa.Table:
+def with_intervals(table: pa.Table, alpha: float = 0.05) -> pa.Table:
+    """Add to each count its rate and Wilson interval; 0 of 0 is NULL."""
     for name, base in OUT_OF.items():
         hits, trials = _floats(table, name), _floats(table, base)
         low, high = wilson(hits, trials, alpha)

@@ -66,6 +66,7 @@ def as_json(results: Results) -> dict[str, Any]:
             key: value for key, value in breakdown.pop("all")[0].items() if key not in ("name", "value")
         },
         "breakdown": breakdown,
+        "over_time": _over_time(results),
         "experiments": [
             _experiment(result, verdict)
             for result, verdict in zip(results.experiments, results.verdicts, strict=True)
@@ -81,6 +82,16 @@ def as_json(results: Results) -> dict[str, Any]:
     }
 
 
+def _over_time(results: Results) -> dict[str, Any] | None:
+    """The periods of each value of each dimension, in their order; of the whole under ``all``."""
+    if results.over_time is None:
+        return None
+    rows: dict[str, list[dict[str, Any]]] = {}
+    for row in results.over_time.table.to_pylist():
+        rows.setdefault(row.pop("dimension"), []).append({**row, "period": row["period"].isoformat()})
+    return {"days": results.over_time.days, "rows": rows}
+
+
 def as_csv(table: pa.Table) -> str:
     """A table as CSV; a text that a spreadsheet would run as a formula gets an apostrophe before it."""
     out = io.StringIO()
@@ -92,7 +103,8 @@ def as_csv(table: pa.Table) -> str:
 
 
 def export_results(results: Results, folder: Path) -> tuple[Path, ...]:
-    """Write ``breakdown.parquet``, ``experiments.parquet``, ``breakdown.csv`` and ``results.json``.
+    """Write ``breakdown.parquet``, ``experiments.parquet``, ``breakdown.csv`` and ``results.json``; where the
+    results have them, ``over_time.parquet`` and ``over_time.csv`` too.
 
     The schemas are documented in docs/measure.md; ``measure_results(…, facts_to=…)`` writes the rows of
     single messages. Raises DataError when the folder cannot be written.
@@ -106,16 +118,21 @@ def export_results(results: Results, folder: Path) -> tuple[Path, ...]:
     marks = {f"mailwright.{key}": value for key, value in scope.items() if value is not None}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        paths = [folder / name for name in ("breakdown.parquet", "experiments.parquet")]
-        tables = (results.breakdown, experiments_table(results))
-        for path, table in zip(paths, tables, strict=True):
+        tables = {"breakdown": results.breakdown, "experiments": experiments_table(results)}
+        texts = {"breakdown": results.breakdown}
+        if results.over_time is not None:
+            tables["over_time"] = texts["over_time"] = results.over_time.table
+        paths = [folder / f"{name}.parquet" for name in tables]
+        for path, table in zip(paths, tables.values(), strict=True):
             pq.write_table(table.replace_schema_metadata(marks), path, compression="zstd")
-        text, data = folder / "breakdown.csv", folder / "results.json"
-        text.write_text(as_csv(results.breakdown), encoding="utf-8")
+        for name, table in texts.items():
+            paths.append(folder / f"{name}.csv")
+            paths[-1].write_text(as_csv(table), encoding="utf-8")
+        data = folder / "results.json"
         data.write_bytes(orjson.dumps(as_json(results), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS))
     except OSError as error:
         raise DataError(f"cannot write the results to {folder}: {error}") from error
-    return (*paths, text, data)
+    return (*paths, data)
 
 
 def experiments_table(results: Results) -> pa.Table:

@@ -16,6 +16,7 @@ from measure.breakdown import tallies, with_rates
 from measure.experiments import ExperimentResult, experiment_results
 from measure.facts import Attribution, Question, count, facts_of
 from measure.lift import Lift, lift_of
+from measure.periods import OverTime, over_time
 from measure.verdict import Verdict, judge
 
 
@@ -41,6 +42,8 @@ class Results:
     notes: tuple[str, ...]
     simulated: bool
     """Whether any of it was made up: nothing may then be concluded about real people."""
+    over_time: OverTime | None = None
+    """The figures by days or weeks; None where nobody asked for them."""
 
     def rows(self, dimension: str) -> pa.Table:
         """The rows of one dimension."""
@@ -55,12 +58,15 @@ def measure_results(
     experiments: Mapping[str, ExperimentSpec] | None = None,
     content: Mapping[str, str] | None = None,
     facts_to: Path | None = None,
+    periods: bool = False,
+    days: int | None = None,
 ) -> Results:
     """Everything that is known about the question's campaign.
 
     ``experiments`` and ``content`` are those of the campaign's file as it is now (see ``assign_arms``): a
     version of the experiment that they do not describe is reported, but not judged by them. ``facts_to``
-    writes one row a message to that Parquet file. Raises DataError for tables that do not fit.
+    writes one row a message to that Parquet file. ``periods`` asks for the figures over time too, by so many
+    ``days`` (``periods.over_time``). Raises DataError for tables that do not fit.
     """
     with facts_of(question) as connection:
         if facts_to is not None:
@@ -70,6 +76,7 @@ def measure_results(
         set_aside = {cause: count(connection, query) for cause, query in SET_ASIDE.items()}
         lift = lift_of(connection)
         simulated = count(connection, "SELECT count(*) FROM facts WHERE simulated") > 0
+        by_period = over_time(connection, days) if periods else None
         still_open = "\"at\" + getvariable('window_us') > getvariable('now_at')"
         young = count(connection, f"SELECT count(*) FROM facts WHERE sent AND {still_open}")  # noqa: S608
     return Results(
@@ -84,6 +91,7 @@ def measure_results(
         set_aside={cause: rows for cause, rows in set_aside.items() if rows},
         notes=tuple(_notes(found, experiments or {}, simulated, young)),
         simulated=simulated,
+        over_time=by_period,
     )
 
 

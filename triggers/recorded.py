@@ -32,6 +32,15 @@ def recorded_messages(db: Database, status: Mapping[str, str]) -> pa.Table:
     return pa.Table.from_pylist([_message(row, status) for row in rows], MESSAGES)
 
 
+def count_recorded(db: Database) -> int:
+    """How many mails of triggers, sent or held back, are written down."""
+    with db.read() as connection:
+        if not sa.inspect(connection).has_table(records.name):
+            return 0
+        found: int = connection.execute(sa.select(sa.func.count()).select_from(records)).scalar_one()
+    return found
+
+
 def recorded_events(db: Database, schema: Schema) -> pa.Table:
     """The events that came in live, as interactions with the fields of ``schema``; sorted by profile and
     instant."""

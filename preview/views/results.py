@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any
 
 import orjson
@@ -13,7 +13,7 @@ from starlette.routing import Route
 from mailwright.errors import UsageError
 from mailwright.experiments import read_promotions
 from mailwright.insights import Insights, look_around
-from mailwright.results import campaign_results, sent_campaigns
+from mailwright.results import campaign_results, results_stamp, sent_campaigns
 from measure import Results
 from measure.export import as_csv, as_json
 from preview.entry import Entry
@@ -35,6 +35,10 @@ DIMENSIONS = {
 """What a campaign's figures may be split by, and how the page calls it."""
 
 FUNNEL = ("sent", "delivered", "opened", "clicked", "converted")
+IN_TIME = ("segment", "block", "arm", "locale")
+"""Dimensions whose values are shown over time too, when the figures are split by them."""
+PERIODS = 8
+"""Days or weeks shown, the last ones; CSV and JSON have them all."""
 ROWS = 40
 """Rows shown of a dimension; the CSV has them all."""
 
@@ -72,6 +76,7 @@ def campaign(request: Request) -> Response:
         rows=rows[:ROWS],
         more=max(0, len(rows) - ROWS),
         widest=max((row["clicked_high"] or 0 for row in rows[:ROWS]), default=0),
+        over_time=_over_time(data["over_time"], by if by in IN_TIME else "segment"),
         promoted={(one.experiment, one.version): one.arm for one in promotions},
         query=_query(request),
     )
@@ -85,12 +90,14 @@ def campaign_json(request: Request) -> Response:
 
 def campaign_csv(request: Request) -> Response:
     """Every figure of every dimension, for a spreadsheet."""
-    name = f"{campaign_of(request)}-results.csv".encode("ascii", "replace").decode().replace('"', "")
-    return Response(
-        as_csv(_results(request).breakdown),
-        media_type="text/csv; charset=utf-8",
-        headers={"content-disposition": f'attachment; filename="{name}"'},
-    )
+    return _attached(as_csv(_results(request).breakdown), f"{campaign_of(request)}-results.csv")
+
+
+def over_time_csv(request: Request) -> Response:
+    """The figures of every segment, block, arm and locale by days or weeks, for a spreadsheet."""
+    found = _results(request).over_time
+    assert found is not None  # campaign_results asks for it
+    return _attached(as_csv(found.table), f"{campaign_of(request)}-over-time.csv")
 
 
 def alerts_json(request: Request) -> Response:
@@ -109,16 +116,58 @@ def _results(request: Request) -> Results:
     name = campaign_of(request)
     if name not in ground.workspace.campaign_files:
         raise UsageError(f"there is no campaign {name!r}")
-    asked = request.query_params
-    return campaign_results(
-        ground.workspace,
-        name,
-        now=ground.now,
-        occasion=asked.get("occasion") or None,
-        rehearsal=asked.get("of") == "rehearsal",
-        simulate=asked.get("simulate") == "1",
-        audience=ground.source.audience,
-    )
+    query = request.query_params
+    occasion, rehearsal = query.get("occasion") or None, query.get("of") == "rehearsal"
+    asked = (name, occasion, rehearsal, query.get("simulate") == "1")
+    stamp = results_stamp(ground.workspace, rehearsal=rehearsal)
+    kept: dict[Any, tuple[Hashable, Results]] = ground.memo.setdefault("results", {})
+    if asked not in kept or kept[asked][0] != stamp:
+        found = campaign_results(
+            ground.workspace,
+            name,
+            now=ground.now,
+            occasion=occasion,
+            rehearsal=rehearsal,
+            simulate=asked[-1],
+            audience=ground.source.audience,
+        )
+        kept[asked] = stamp, found
+    return kept[asked][1]
+
+
+def _over_time(found: Mapping[str, Any], dimension: str) -> Mapping[str, Any] | None:
+    """The click rate of everyone and of each value of the dimension by period, and as points of a line in a
+    picture of 100 by 20; None where all was sent in one period."""
+    periods = sorted({row["period"] for row in found["rows"].get("all", ())})[-PERIODS:]
+    if len(periods) < 2:
+        return None
+    lines: dict[tuple[str | None, str | None], dict[str, Any]] = {}
+    for kind in ("all", dimension):
+        for row in found["rows"].get(kind, ()):
+            if kind == "all" or row["value"] is not None:
+                lines.setdefault((row["name"], row["value"]), {})[row["period"]] = row
+    some = list(lines.items())[:ROWS]
+    rows = [
+        {"name": name, "value": value, "cells": [by.get(one) for one in periods]}
+        for (name, value), by in some
+    ]
+    rates = [cell["clicked_rate"] for row in rows for cell in row["cells"] if cell is not None]
+    most = max((rate for rate in rates if rate is not None), default=0.0) or 1.0
+    for row in rows:
+        row["points"] = " ".join(
+            f"{100 * place / (len(periods) - 1):.1f},{19 - 18 * cell['clicked_rate'] / most:.1f}"
+            for place, cell in enumerate(row["cells"])
+            if cell is not None and cell["clicked_rate"] is not None
+        )
+    name = {1: "day", 7: "week"}.get(found["days"], f"{found['days']} days")
+    return {"dimension": DIMENSIONS[dimension].lower(), "name": name, "periods": periods, "rows": rows}
+
+
+def _attached(text: str, name: str) -> Response:
+    """A CSV to be saved under the name."""
+    safe = name.encode("ascii", "replace").decode().replace('"', "")
+    headers = {"content-disposition": f'attachment; filename="{safe}"'}
+    return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _insights(request: Request) -> Insights:
@@ -149,5 +198,6 @@ ROUTES = [
     Route("/results.json", alerts_json),
     Route("/results/{campaign}.json", campaign_json),
     Route("/results/{campaign}.csv", campaign_csv),
+    Route("/results/{campaign}/over-time.csv", over_time_csv),
     Route("/results/{campaign}", campaign),
 ]

@@ -45,3 +45,36 @@ def test_simulated_results_say_so_and_are_the_same_every_time(cli, starter):
     assert data["simulated"]
     assert any("Simulated" in note for note in data["notes"])
     assert data["totals"]["sent"] == 5
+
+
+def test_figures_come_day_by_day_and_as_pictures(cli, starter, tmp_path):
+    for occasion, now in (("one", NOW), ("two", NEXT_DAY.isoformat())):
+        cli("run", "newsletter", "--workspace", starter, "--now", now, "--occasion", occasion, "--stub-esp")
+    asked = ("results", "newsletter", "--workspace", starter, "--now", NOW, "--rehearsal", "--simulate")
+    out, plots = tmp_path / "out", tmp_path / "plots"
+    data = cli(*asked, "--out", out, "--plots", plots).data
+    assert data["over_time"]["days"] == 1
+    for dimension in ("all", "segment", "block"):
+        rows = data["over_time"]["rows"][dimension]
+        assert {row["period"] for row in rows} == {"2026-11-20", "2026-11-21"}
+    assert sum(row["sent"] for row in data["over_time"]["rows"]["all"]) == data["totals"]["sent"] == 10
+    drawn = {path.name: path for path in plots.iterdir()}
+    assert {"funnel.png", "segments.png", "blocks.png"} <= set(drawn)
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in drawn.values())
+    named = {path for folder in (out, plots) for path in map(str, folder.iterdir())}
+    assert set(data["files"]) == named
+    assert (out / "over_time.csv").read_text().startswith("period,dimension,name,value,sent")
+    weekly = cli(*asked, "--every", 7).data["over_time"]
+    assert [row["period"] for row in weekly["rows"]["all"]] == ["2026-11-16"]
+    shown = cli(*asked, plain=True).out
+    assert "by day of sending" in shown
+    assert "2026-11-21" in shown
+
+
+def test_pictures_that_cannot_be_written_are_told(cli, starter, tmp_path):
+    cli("run", "newsletter", "--workspace", starter, "--now", NOW, "--stub-esp")
+    (tmp_path / "file").write_text("")
+    asked = ("results", "newsletter", "--workspace", starter, "--now", NOW, "--rehearsal", "--simulate")
+    result = cli(*asked, "--plots", tmp_path / "file")
+    assert result.code == 1
+    assert "cannot write the pictures" in result.err

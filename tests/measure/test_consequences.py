@@ -230,6 +230,23 @@ def test_results_are_exported_for_machines_and_people(tmp_path: Path) -> None:
         export_results(result, tmp_path / "out" / "results.json")
 
 
+def test_figures_over_time_are_exported_too(tmp_path: Path) -> None:
+    mails = [mail(n, at=START + timedelta(days=n), segments=["vip"]) for n in range(3)]
+    made = measure_results(question(mails, [event(0, "delivered"), event(0, "clicked")]), periods=True)
+    paths = export_results(made, tmp_path)
+    assert {"over_time.parquet", "over_time.csv"} < {path.name for path in paths}
+    assert made.over_time is not None
+    assert pq.read_table(tmp_path / "over_time.parquet").equals(made.over_time.table)
+    told = as_json(made)["over_time"]
+    assert told["days"] == 1
+    assert [(row["period"], row["sent"]) for row in told["rows"]["segment"]] == [
+        ("2026-03-02", 1),
+        ("2026-03-03", 1),
+        ("2026-03-04", 1),
+    ]
+    assert as_json(finished())["over_time"] is None
+
+
 def test_a_spreadsheet_runs_nothing() -> None:
     rows = list(csv.reader(io.StringIO(as_csv(finished().breakdown))))
     cells = [cell for row in rows for cell in row]

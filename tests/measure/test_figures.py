@@ -14,7 +14,8 @@ import pytest
 
 from mailwright.errors import DataError, UsageError
 from measure import Attribution, Question, measure_results
-from measure.breakdown import MOST_ROWS, performance_over_time
+from measure.breakdown import MOST_ROWS
+from measure.periods import performance_over_time
 from tests.measure.worlds import (
     NOW,
     START,
@@ -389,12 +390,33 @@ def test_a_doubled_name_in_a_list_counts_once() -> None:
 
 def test_time_is_cut_into_weeks() -> None:
     mails = [mail(n, at=START + timedelta(days=n), segments=["vip"]) for n in range(10)]
-    table = performance_over_time(question(mails, [event(0, "clicked")]))
-    vip = [row for row in table.to_pylist() if row["dimension"] == "segment"]
+    found = performance_over_time(question(mails, [event(0, "clicked")]), days=7)
+    vip = [row for row in found.table.to_pylist() if row["dimension"] == "segment"]
     assert [(str(row["period"]), row["sent"], row["clicked"]) for row in vip] == [
         ("2026-03-02", 7, 1),
         ("2026-03-09", 3, 0),
     ]
+
+
+def test_few_days_are_shown_one_by_one_and_many_by_weeks() -> None:
+    mails = [mail(n, at=START + timedelta(days=n)) for n in range(20)]
+    assert performance_over_time(question(mails[:3], [])).days == 1
+    assert performance_over_time(question(mails, [])).days == 7
+    nothing = performance_over_time(question([], []))
+    assert nothing.table.num_rows == 0
+
+
+def test_periods_add_up_to_the_whole() -> None:
+    mails = [mail(n, at=START + timedelta(days=n), segments=["vip"][: n % 2]) for n in range(20)]
+    asked = question(mails, [event(n, "clicked") for n in range(0, 20, 3)])
+    made = measure_results(asked, periods=True)
+    assert made.over_time is not None
+    for dimension in ("all", "segment"):
+        (whole,) = made.rows(dimension).to_pylist()
+        parts = [row for row in made.over_time.table.to_pylist() if row["dimension"] == dimension]
+        for figure in ("sent", "delivered", "clicked", "revenue"):
+            assert sum(row[figure] for row in parts) == whole[figure]
+    assert measure_results(asked).over_time is None
 
 
 @pytest.mark.parametrize("seed", range(8))

@@ -24,7 +24,16 @@ holdout: { share: 0.1 }
 @pytest.fixture(scope="module")
 def pages(tmp_path_factory):
     shop = write_shop(tmp_path_factory.mktemp("results") / "shop", TESTED)
-    run(campaign="newsletter", workspace=shop, now=NOW, workers=1, stub_esp=True, json=True)
+    for occasion, now in (("first", NOW), ("second", "2026-11-22T09:00:00Z")):
+        run(
+            campaign="newsletter",
+            workspace=shop,
+            now=now,
+            occasion=occasion,
+            workers=1,
+            stub_esp=True,
+            json=True,
+        )
     settings = PreviewSettings(workers=1, watch=False)
     with TestClient(create_app(shop, settings=settings), base_url="http://127.0.0.1:8787") as made:
         yield made
@@ -63,6 +72,55 @@ def test_csv_and_json_are_the_same_results(pages):
     assert int(rows[0]["sent"]) == data["totals"]["sent"]
     assert data["simulated"]
     assert data["lift"]["held_out"] > 0
+
+
+def test_blocks_and_arms_are_shown_over_time(pages):
+    page = pages.get(f"{SIMULATED}&by=block").text
+    assert 'id="time"' in page
+    assert "by the day of sending" in page
+    assert page.count('<polyline points="0.0,') >= 2
+    assert ">2026-11-20</th>" in page
+    assert ">2026-11-22</th>" in page
+    assert "&lt;b&gt;loud" in pages.get(f"{SIMULATED}&by=arm").text.partition('id="time"')[2]
+    one = pages.get(f"{SIMULATED}&occasion=first").text
+    assert 'id="time"' not in one
+    data = pages.get("/results/newsletter.json?of=rehearsal&simulate=1").json()["over_time"]
+    answer = pages.get("/results/newsletter/over-time.csv?of=rehearsal&simulate=1")
+    assert "attachment" in answer.headers["content-disposition"]
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    blocks = [row for row in rows if row["dimension"] == "block"]
+    assert len(blocks) == len(data["rows"]["block"]) >= 2
+
+
+def test_results_are_reckoned_once_until_something_comes(pages, monkeypatch):
+    from mailwright.sending import workspace_outbox
+    from mailwright.workspace import open_workspace
+    from preview.views import results as view
+    from send.event import Event, Kind
+
+    reckoned = []
+    real = view.campaign_results
+
+    def counted(*args, **options):
+        reckoned.append(options)
+        return real(*args, **options)
+
+    monkeypatch.setattr(view, "campaign_results", counted)
+    address = "/results/newsletter{}?of=rehearsal&occasion=second"
+    before = pages.get(address.format(".json")).json()["totals"]["clicked"]
+    pages.get(address.format(""))
+    pages.get(address.format(".csv"))
+    assert len(reckoned) == 1
+    outbox = workspace_outbox(open_workspace(pages.app.state.desk.root), rehearsal=True)
+    message = outbox.operators.messages(limit=1000)[-1]
+    at = pages.app.state.desk.ground().now.timestamp() - 1
+    outbox.feedback.record(
+        [Event(kind=Kind.CLICKED, at=at, message_id=message.message_id, esp="sendgrid", event_id="e")]
+    )
+    outbox.close()
+    after = pages.get(address.format(".json")).json()["totals"]["clicked"]
+    assert len(reckoned) == 2
+    assert after == before + 1
 
 
 def test_nothing_sent_is_said_and_no_store_is_made(pages, tmp_path):

@@ -22,9 +22,17 @@ from mailwright.results import campaign_results
 from mailwright.workspace import open_workspace
 from measure import export_results
 from measure.export import as_json
+from measure.plots import plot_results
 
 SHOWN = ("segment", "source")
 """Dimensions of the table; --json and --out have them all."""
+
+OVER_TIME = {"all": "everyone", "segment": "segment", "block": "block"}
+"""Dimensions of the table by periods, and how it calls them."""
+COLUMNS = 8
+"""Periods shown, the last ones."""
+LINES = 10
+"""Rows shown of a dimension there."""
 
 FIGURES = ("sent", "delivered", "opened", "clicked", "converted")
 
@@ -43,11 +51,20 @@ def results(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write Parquet, CSV and JSON there.")
     ] = None,
+    plots: Annotated[
+        Path | None, typer.Option("--plots", metavar="DIR", help="Draw pictures (PNG) there.")
+    ] = None,
+    every: Annotated[
+        int | None,
+        typer.Option(
+            "--every", metavar="DAYS", min=1, help="Days of a period; else days or weeks, as suits."
+        ),
+    ] = None,
     workspace: WorkspaceOption = Path(),
     now: NowOption = None,
     json: JsonOption = False,
 ) -> None:
-    """What was delivered, opened, clicked and bought, per segment, block, source, link and arm."""
+    """What was delivered, opened, clicked and bought: per segment, block, source, link, arm, over time."""
     with Session(json) as session:
         space = open_workspace(workspace)
         with session.stages("measure"):
@@ -58,10 +75,15 @@ def results(
                 occasion=occasion,
                 rehearsal=rehearsal,
                 simulate=simulate,
+                days=every,
             )
         data = as_json(found)
-        if out is not None:
-            data["files"] = [str(path) for path in export_results(found, out)]
+        files = export_results(found, out) if out is not None else ()
+        if plots is not None:
+            with session.stages("draw"):
+                files += plot_results(found, plots)
+        if files:
+            data["files"] = [str(path) for path in files]
         session.finish(data, lambda console: _show(console, data))
 
 
@@ -74,12 +96,35 @@ def _show(console: Console, data: dict[str, Any]) -> None:
         for row in data["breakdown"].get(dimension, ()):
             _row(table, row["value"].replace("_", " "), row)
     console.print(table)
+    if (periods := _periods(data["over_time"])) is not None:
+        console.print(periods)
     for experiment in data["experiments"]:
         _experiment(console, experiment, data["simulated"])
     if data["lift"] is not None:
         console.print(_lift(data["lift"]), markup=False)
     for note in data["notes"]:
         console.print(f"note: {note}", markup=False)
+
+
+def _periods(over_time: dict[str, Any]) -> Table | None:
+    """The click rate of everyone, segments and blocks by day or week of sending; None for a single one."""
+    found = sorted({row["period"] for row in over_time["rows"].get("all", ())})
+    shown = found[-COLUMNS:]
+    if len(found) < 2:
+        return None
+    days = over_time["days"]
+    name = {1: "day", 7: "week"}.get(days, f"{days} days")
+    table = Table("", *shown, title=f"Clicked, of the delivered, by {name} of sending", title_justify="left")
+    for dimension, label in OVER_TIME.items():
+        table.add_section()
+        rates: dict[str, dict[str, float | None]] = {}
+        for row in over_time["rows"].get(dimension, ()):
+            parts = [part for part in (row["name"], row["value"]) if part]
+            rates.setdefault(" ".join(parts) or label, {})[row["period"]] = row["clicked_rate"]
+        for named, by in list(rates.items())[:LINES]:
+            cells = ("–" if (rate := by.get(period)) is None else f"{rate:.2%}" for period in shown)
+            table.add_row(escape(named.replace("_", " ")), *cells)
+    return table
 
 
 def _experiment(console: Console, data: dict[str, Any], simulated: bool) -> None:
