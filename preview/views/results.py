@@ -147,7 +147,7 @@ def _over_time(found: Mapping[str, Any], dimension: str) -> Mapping[str, Any] | 
             if kind == "all" or row["value"] is not None:
                 lines.setdefault((row["name"], row["value"]), {})[row["period"]] = row
     some = list(lines.items())[:ROWS]
-    rows = [
+    rows: list[dict[str, Any]] = [
         {"name": name, "value": value, "cells": [by.get(one) for one in periods]}
         for (name, value), by in some
     ]
