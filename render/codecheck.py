@@ -18,6 +18,8 @@ from render.reads import RefusedError
 from render.restoring import OPEN, SHUT, expression
 from render.source import Segment
 
+_FLATTER = "use blocks, or compute it in steps with {% set %}"
+
 
 @dataclass(frozen=True)
 class Names:
@@ -55,18 +57,24 @@ def check_code(segments: Sequence[Segment], slots: Mapping[str, CompiledSlot], n
 def check_lines(
     lines: Sequence[str], at: Sequence[Segment], names: Names, sure: frozenset[str], defaults: dict[str, Any]
 ) -> list[str]:
+    module = names.module("html", record=True)
     try:
         body = parse("\n".join(lines))
-        write_part(names.module("html", record=True), "check", body, defaults)
+        write_part(module, "check", body, defaults)
+        compile(module.source, "<check>", "exec")
+        gaps = list(find_gaps(body, attributes=names.attributes, sure=sure))
     except RefusedError as error:
         raise at[max(0, error.line - 1)].error(error.what, fix=error.fix) from error
     except TemplateSyntaxError as error:
         place = at[min(len(at), error.lineno) - 1]
         raise place.error(f"this is not Jinja: {error.message}") from error
-    except RecursionError as error:
-        raise at[0].error("this is nested too deeply", fix="use partials and blocks") from error
+    except SyntaxError as error:  # more loops or arms in one another than Python takes
+        number = module.origins[(error.lineno or 1) - 1]
+        raise at[max(0, number)].error("this is nested too deeply", fix=_FLATTER) from error
+    except (RecursionError, MemoryError) as error:
+        raise at[0].error("this is nested too deeply", fix=_FLATTER) from error
     warnings = []
-    for gap in find_gaps(body, attributes=names.attributes, sure=sure):
+    for gap in gaps:
         segment = at[gap.line - 1]
         fix = f'write | fallback("…"), put {{% if {gap.path} %}} around it, or add it to the block\'s needs'
         if gap.attribute:

@@ -137,7 +137,7 @@ class Remembering(Statements):
         self.module.count = count
         self.reads.names |= part.reads.names
         noted, local = part.reads.fallbacks, "locale" in part.reads.names
-        joined = ", ".join(f"{self.module.empty}.join(p{index})" for index in range(len(runs)))
+        joined = ", ".join(f"joined(p{index}, {self.module.empty})" for index in range(len(runs)))
         part.line(f"return ({joined},{' tuple(uses),' if noted else ''})")
         parameters = [*(["key"] if key else []), *(["locale"] if local else [])]
         head = ["    uses, left = [], [MAX_STEPS]", f"    row = shared({'locale' if local else 'None'})"]

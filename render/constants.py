@@ -41,11 +41,17 @@ COMPUTE: dict[str, Any] = {
             "steps",
             "cycle",
             "fallback",
+            "counted",
+            "joined",
+            "literal",
             "MAX_STEPS",
         )
     },
 }
 """What generated code may call; Python's own names are not among them."""
+
+MAX_DEPTH = 100
+"""Levels of one expression: ``a + b + c`` has two."""
 
 BUILTINS = {"len": len, "enumerate": enumerate, "tuple": tuple}
 
@@ -81,7 +87,17 @@ def parse_expression(segment: Segment) -> nodes.Expr:
     output = body[0] if body else None
     if not isinstance(output, nodes.Output) or len(output.nodes) != 1:
         raise segment.error("this is not one expression", fix="write one value between {{ and }}")
+    if is_deep(output):
+        raise segment.error("this is nested too deeply", fix="compute it in steps, with {% set %}")
     return output.nodes[0]
+
+
+def is_deep(node: nodes.Node) -> bool:
+    """Whether a tree has more levels than those who walk over it can take."""
+    level, depth = [node], 0
+    while level and depth <= MAX_DEPTH:
+        level, depth = [child for one in level for child in one.iter_child_nodes()], depth + 1
+    return bool(level)
 
 
 def fold(segments: Sequence[Segment], constants: Constants) -> list[Segment]:
@@ -112,6 +128,7 @@ def _all(node: nodes.Node, kind: type[Any]) -> list[Any]:
 
 def _value(segment: Segment, node: nodes.Node, constants: Constants) -> str:
     writer = Writer(frozenset({"brand", "theme", "campaign"}), asset=constants.asset)
+    language.WORK.left = language.MAX_WORK
     try:
         code = compile(writer.write(node), "<constant>", "eval")
         names = {**COMPUTE, "row": constants.row, "__builtins__": BUILTINS}

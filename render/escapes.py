@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import quote
 
-from render.language import LimitError, UnsafeValueError, text
+from render.language import LimitError, UnsafeValueError, spend, text
 
 MEMO = 32_768
 """Texts that each escape remembers."""
@@ -170,6 +170,8 @@ class Memo(dict[Any, Any]):
 
     def __missing__(self, value: Any) -> Any:
         kept = type(value) is str
+        if kept and len(value) > LONG:
+            spend(len(value))
         if kept and self._same is not None and self._same(value) and len(value) <= MAX_VALUE:
             made: Any = value
         else:

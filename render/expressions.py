@@ -32,6 +32,9 @@ _COMPARE = {
 }
 
 
+_LOOKS = frozenset({"in", "notin"})
+
+
 @dataclass
 class Writer:
     """Writes one expression; ``reads`` afterwards holds what it looks at."""
@@ -207,7 +210,8 @@ class Writer:
     def compare(self, node: nodes.Compare) -> str:
         parts = [self.write(node.expr)]
         for operand in node.ops:
-            parts += [_COMPARE[operand.op], self.write(operand.expr)]
+            written = self.write(operand.expr)
+            parts += [_COMPARE[operand.op], f"counted({written})" if operand.op in _LOOKS else written]
         return f"({' '.join(parts)})"
 
     def conditional(self, node: nodes.CondExpr) -> str:
@@ -218,12 +222,12 @@ class Writer:
         return repr(node.value)
 
     def list(self, node: nodes.List | nodes.Tuple) -> str:
-        return f"[{', '.join(map(self.write, node.items))}]"
+        made = f"[{', '.join(map(self.write, node.items))}]"
+        return made if all(isinstance(item, nodes.Const) for item in node.items) else f"literal({made})"
 
     def dict(self, node: nodes.Dict) -> str:
-        return (
-            "{" + ", ".join(f"{self.write(pair.key)}: {self.write(pair.value)}" for pair in node.items) + "}"
-        )
+        pairs = [f"{self.write(pair.key)}: {self.write(pair.value)}" for pair in node.items]
+        return f"literal({{{', '.join(pairs)}}})"
 
     def concat(self, node: nodes.Concat) -> str:
         return f"concat({', '.join(map(self.write, node.nodes))})"

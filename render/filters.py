@@ -12,20 +12,29 @@ from render.language import (
     MAX_TEXT,
     LimitError,
     bounded,
+    counted,
     fallback,
     get,
     kind,
+    literal,
     number,
     sequence,
+    spend,
     text,
 )
 
+MAX_PATH = 16
+"""Names with points between them that lead to one member."""
+
 
 def _members(values: Any, attribute: Any) -> list[Any]:
-    found = []
+    found: list[Any] = []
+    keys = str(attribute).split(".")
+    if len(keys) > MAX_PATH:
+        raise LimitError(f"a path of more than {MAX_PATH} names")
     for value in sequence(values):
         member = value
-        for key in str(attribute).split("."):
+        for key in keys:
             member = get(member, int(key) if key.isdigit() else key)
         found.append(member)
     return found
@@ -58,12 +67,16 @@ def _batch(values: Any, size: int, fill: Any = None) -> list[list[Any]]:
     rows = [items[start : start + size] for start in range(0, len(items), size)]
     if fill is not None and rows and len(rows[-1]) < size <= 100:
         rows[-1] = rows[-1] + [fill] * (size - len(rows[-1]))
+        literal(rows)  # which the same list may now be in many times
     return rows
 
 
 def _join(values: Any, between: str = "", attribute: Any = None) -> str:
     shown = sequence(values) if attribute is None else _members(values, attribute)
-    return str(bounded(text(between).join([text(value) for value in shown])))
+    texts, between = [text(value) for value in shown], text(between)
+    if sum(map(len, texts)) + len(between) * len(texts) > 2 * MAX_TEXT:
+        raise LimitError(f"a text of more than {MAX_TEXT:,} characters")
+    return str(bounded(between.join(texts)))
 
 
 def _replace(value: Any, old: str, new: str, count: int = -1) -> str:
@@ -95,24 +108,23 @@ def _sorted(
 def _unique(values: Any) -> list[Any]:
     found: list[Any] = []
     for value in sequence(values):
+        spend(len(found))  # each is looked for among those before it
         if value not in found:
             found.append(value)
     return found
 
 
 def _sum(values: Any, attribute: Any = None, start: Any = 0) -> Any:
-    shown = sequence(values) if attribute is None else _members(values, attribute)
-    return (
-        math.fsum(map(number, shown)) + start
-        if any(isinstance(v, float) for v in shown)
-        else sum(shown, start)
-    )
+    shown = [*map(number, sequence(values) if attribute is None else _members(values, attribute))]
+    whole = not any(isinstance(value, float) for value in shown)
+    return (sum(shown) if whole else math.fsum(shown)) + number(start)
 
 
 def _round(value: Any, precision: int = 0, method: str = "common") -> float:
-    scale = 10 ** max(-12, min(12, int(precision)))
+    places = max(-12, min(12, int(precision)))
+    scale = 10**places
     if method == "common":
-        return float(round(number(value), int(precision)))
+        return float(round(number(value), places))
     return float({"ceil": math.ceil, "floor": math.floor}[method](number(value) * scale) / scale)
 
 
@@ -139,7 +151,7 @@ def _edge(index: int) -> Callable[[Any], Any]:
 
 
 def _reverse(value: Any) -> Any:
-    return value[::-1] if isinstance(value, str) else sequence(value)[::-1]
+    return counted(value)[::-1] if isinstance(value, str) else sequence(value)[::-1]
 
 
 def _pairs(value: Any) -> list[tuple[Any, Any]]:
@@ -205,7 +217,7 @@ TESTS: dict[str, Callable[..., bool]] = {
     "false": lambda value: value is False,
     "ge": lambda value, other: bool(value >= other),
     "gt": lambda value, other: bool(value > other),
-    "in": lambda value, values: value in values,
+    "in": lambda value, values: value in counted(values),
     "iterable": lambda value: isinstance(value, (str, list, tuple, Mapping)),
     "le": lambda value, other: bool(value <= other),
     "lt": lambda value, other: bool(value < other),

@@ -12,10 +12,12 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal, format_percent
 
-from render.language import MissingValueError, number
+from render.language import MAX_TEXT, LimitError, MissingValueError, number, spend
 
 MEMO = 16_384
 """Values that each format remembers."""
+MAX_PATTERN = 100
+"""Characters that the pattern of a date may have."""
 
 
 def locale_chain(name: str | None, *further: str | None) -> tuple[str, ...]:
@@ -59,6 +61,8 @@ def money(value: Any, currency: str | None = None, *, locale: str) -> str:
     """``12.5`` in ``EUR`` → ``€12.50``, by the locale's rules."""
     if currency is None:
         raise MissingValueError("money needs a currency")
+    if len(str(currency)) > MAX_PATTERN:
+        raise LimitError("this is no currency")
     return str(format_currency(number(value), str(currency), locale=locale.replace("-", "_")))
 
 
@@ -84,6 +88,8 @@ def dates(zone_name: str) -> Callable[..., str]:
 
     @lru_cache(MEMO, typed=True)
     def shown(value: Any, pattern: str = "medium", *, locale: str) -> str:
+        if len(pattern) > MAX_PATTERN:
+            raise LimitError(f"a pattern of more than {MAX_PATTERN} characters")
         if isinstance(value, datetime):
             aware = value if value.tzinfo else value.replace(tzinfo=UTC)
             return str(format_datetime(aware.astimezone(place), pattern, locale=locale.replace("-", "_")))
@@ -118,7 +124,11 @@ def translator(tables: dict[str, dict[str, Any]], default: str) -> Callable[...,
             if value is None:
                 raise MissingValueError(f"{placeholder} is missing")
             shown = decimal(value, locale=locale) if isinstance(value, (int, float)) else str(value)
-            entry = entry.replace("{" + placeholder + "}", shown)
+            place = "{" + placeholder + "}"
+            if len(entry) + entry.count(place) * len(shown) > MAX_TEXT:
+                raise LimitError(f"a text of more than {MAX_TEXT:,} characters")
+            entry = entry.replace(place, shown)
+            spend(len(entry))
         return str(entry)
 
     return translate

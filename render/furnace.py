@@ -11,9 +11,11 @@ import atexit
 import contextlib
 import resource
 import selectors
+import signal
 import subprocess
 import sys
 import threading
+import time
 from typing import IO
 
 import orjson
@@ -22,7 +24,9 @@ from mailwright.errors import RenderError
 from render.kiln import Inliner
 
 MAX_SECONDS = 60.0
-"""What one template may take; a large one takes half a second."""
+"""CPU time that one template may take; a large one takes half a second."""
+PATIENCE = 10
+"""As many times longer may it take by the clock, on a machine that does something else."""
 MAX_BYTES = 2 * 1024**3
 """Address space of the process."""
 
@@ -33,7 +37,7 @@ _process: subprocess.Popen[bytes] | None = None
 def fire(source: str, prefix: str, inliner: Inliner, *, seconds: float = MAX_SECONDS) -> str:
     """``kiln.fire`` in the other process. Raises RenderError for what cannot be read, takes too long or too
     much memory."""
-    request = orjson.dumps({"source": source, "prefix": prefix, "inliner": inliner})
+    request = orjson.dumps({"source": source, "prefix": prefix, "inliner": inliner, "seconds": seconds})
     with _lock:
         answer = _ask(request, seconds)
     if "error" in answer:
@@ -66,16 +70,19 @@ def _ask(request: bytes, seconds: float) -> dict[str, str]:
     process = _running()
     if process.stdin is None or process.stdout is None:
         raise RenderError("the process that compiles templates has no pipes")
+    slow = f"compiling this template took more than {seconds:g} seconds"
     try:
         _write(process.stdin, request)
-        answer = _read(process.stdout, seconds)
+        answer = _read(process.stdout, PATIENCE * seconds)
     except TimeoutError as error:
         _stop()
-        raise RenderError(
-            f"compiling this template took more than {seconds:g} seconds", fix="make the template smaller"
-        ) from error
+        raise RenderError(slow, fix="make the template smaller") from error
     except (OSError, EOFError) as error:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(1)  # for what ended it, before it is ended
         _stop()
+        if process.returncode == -signal.SIGXCPU:
+            raise RenderError(slow, fix="make the template smaller") from error
         raise RenderError(
             "compiling this template ended its process: it is too deep or needs too much memory",
             fix="make the template smaller",
@@ -145,6 +152,7 @@ def _serve() -> None:
             request = orjson.loads(_read(sys.stdin.buffer))
         except EOFError:
             return
+        _allow(request["seconds"])
         try:
             answer = {"html": kiln.fire(request["source"], request["prefix"], request["inliner"])}
         except RenderError as error:
@@ -152,6 +160,15 @@ def _serve() -> None:
         except (MemoryError, RecursionError) as error:
             answer = {"error": f"this template is too large to compile ({type(error).__name__})"}
         _write(sys.stdout.buffer, orjson.dumps(answer))
+
+
+def _allow(seconds: float) -> None:
+    """Have the system end this process when it works for longer than that from now on. Time in which it waits
+    for a processor is not its own: a busy machine refuses no template."""
+    with contextlib.suppress(ValueError, OSError):
+        _, most = resource.getrlimit(resource.RLIMIT_CPU)
+        until = int(time.process_time() + seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (until, most))
 
 
 if __name__ == "__main__":

@@ -61,7 +61,7 @@ class Splitting(Statements):
         super().atom(node, scope)
         self.flush()
         self.out, self.whole = outer, False
-        self.pending.append((f"leaf({self.module.empty}.join({name}), {WHOLE!r})", self.segment))
+        self.pending.append((f"leaf(joined({name}, {self.module.empty}), {WHOLE!r})", self.segment))
 
 
 def _same_for_all(reads: Reads) -> bool:

@@ -7,6 +7,7 @@ same functions serve the compiled mail and the slow way that it is compared with
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,12 @@ MAX_TEXT = 100_000
 """Characters that one computed text may have."""
 MAX_STEPS = 20_000
 """Rounds of loops in one mail, all loops together."""
+MAX_WORK = 2_000_000
+"""Elements of long lists and characters of long texts that one part of a mail may handle, each time anew."""
+FREE = 256
+"""A list or a text up to this size is not counted: rounds and the length of the code bound those."""
+MAX_BYTES = 2_000_000
+"""A mail larger than this is not made."""
 
 
 class MissingValueError(Exception):
@@ -30,6 +37,52 @@ class LimitError(Exception):
 
 class UnsafeValueError(Exception):
     """A value that must not stand where it was to be shown: a script as a link, code as a colour."""
+
+
+class _Work(threading.local):
+    """What is left of ``MAX_WORK`` for the part that this thread is writing."""
+
+    left = MAX_WORK
+
+
+WORK = _Work()
+
+
+def spend(size: int) -> None:
+    """Take what is about to be handled off the work that is left. Raises LimitError for too much."""
+    if size > FREE:
+        WORK.left -= size
+        if WORK.left < 0:
+            raise LimitError(f"more than {MAX_WORK:,} characters and elements to handle in one mail")
+
+
+def counted(value: Any) -> Any:
+    """``value``, its size taken off the work that is left."""
+    if isinstance(value, (str, list, tuple, Mapping)):
+        spend(len(value))
+    return value
+
+
+def literal(made: Any) -> Any:
+    """A list or mapping that is written in a template or put together by one. Lists of lists of lists that
+    hold one another would be compared for years: all their elements are counted."""
+    waiting, size = [made], 0
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, (list, tuple, Mapping)):
+            size += len(value)
+            if size > MAX_STEPS:
+                raise LimitError(f"a list of more than {MAX_STEPS:,} elements, with those inside of them")
+            waiting += value.values() if isinstance(value, Mapping) else value
+    spend(size)
+    return made
+
+
+def joined(pieces: list[Any], empty: Any) -> Any:
+    """The pieces of an output in one, when they are no more than a mail may have."""
+    if len(pieces) > 1_000 and sum(map(len, pieces)) > MAX_BYTES:
+        raise LimitError(f"the mail has more than {MAX_BYTES:,} bytes")
+    return empty.join(pieces)
 
 
 def get(value: Any, key: Any) -> Any:
@@ -50,7 +103,7 @@ def part(value: Any, start: int | None, stop: int | None, step: int | None) -> A
         return None
     if not isinstance(value, (list, tuple, str)):
         raise TypeError(f"{kind(value)} cannot be sliced")
-    return value[start:stop:step]
+    return counted(value[start:stop:step])
 
 
 def kind(value: Any) -> str:
@@ -80,13 +133,15 @@ def add(left: Any, right: Any) -> Any:
     if isinstance(left, str) and isinstance(right, str):
         return bounded(left + right)
     if isinstance(left, list) and isinstance(right, list):
-        return bounded(left + right)
+        return literal(left + right)
     return number(left) + number(right)
 
 
 def text(value: Any) -> str:
     """How a value is written out. Raises MissingValueError for missing."""
     if type(value) is str:
+        if len(value) > FREE:
+            spend(len(value))
         return str(value)
     if value is None:
         raise MissingValueError("a missing value cannot be shown")
@@ -104,15 +159,16 @@ def bounded(value: Any) -> Any:
     """``value``, when it is not too large."""
     if len(value) > MAX_TEXT:
         raise LimitError(f"a text of more than {MAX_TEXT:,} characters")
+    spend(len(value))
     return value
 
 
 def sequence(value: Any) -> list[Any]:
     """What a loop or a list filter goes over. A mapping gives its keys."""
-    if isinstance(value, list):
-        return value
-    if isinstance(value, (tuple, range, Mapping)):
-        return list(value)
+    if isinstance(value, (list, tuple, Mapping)):
+        if len(value) > FREE:
+            spend(len(value))
+        return value if isinstance(value, list) else list(value)
     if value is None:
         raise MissingValueError("a missing list")
     raise TypeError(f"{kind(value)} is no list")
@@ -123,6 +179,7 @@ def numbers(*bounds: Any) -> list[int]:
     made = range(*[int(number(bound)) for bound in bounds])
     if len(made) > MAX_STEPS:
         raise LimitError(f"a range of more than {MAX_STEPS:,} numbers")
+    spend(len(made))
     return list(made)
 
 

@@ -18,6 +18,7 @@ FAILURES = (
     ArithmeticError,
     LookupError,
     AttributeError,
+    RecursionError,
 )
 """What hostile or missing data can raise in generated code."""
 

@@ -18,7 +18,17 @@ from render.constants import BUILTINS, COMPUTE
 from render.context import RenderContext
 from render.filling import Around, Filling, Show
 from render.formats import dates, decimal, known_locale, money, percent, translator
-from render.language import MAX_STEPS, AbortError, LimitError, MissingValueError, is_missing
+from render.language import (
+    MAX_BYTES,
+    MAX_STEPS,
+    MAX_WORK,
+    WORK,
+    AbortError,
+    LimitError,
+    MissingValueError,
+    is_missing,
+    joined,
+)
 from render.links import in_html, in_text, link_maker
 from render.mail import FAILURES, Mail, NoBlockError
 from render.plaintext import settle
@@ -26,8 +36,6 @@ from render.rows import Row
 
 CARDS = 16_384
 """Results that one remembered function keeps, the least recently used dropped first."""
-MAX_MAIL_BYTES = 2_000_000
-"""A mail larger than this is not made."""
 
 
 class Program:
@@ -88,7 +96,7 @@ class Program:
             "abort": _abort,
             "noted": _noted,
             "leaf": self._leaf,
-            "remember": lru_cache(CARDS),  # keys are texts: an item's id, a locale
+            "remember": _remember,
             "shared": lambda locale: {**self.shared, "locale": locale},
             "href": in_html(self._link) if code.mode == "html" else in_text(self._link),
             "checked_url": _checked_html if code.mode == "html" else escapes.url,
@@ -152,14 +160,16 @@ class Program:
         row["@mail"] = mail
         uses: list[tuple[int, Any]] = []
         arms: list[int] = []
+        WORK.left = MAX_WORK
         try:
             mail.slots = {slot: row[column] for slot, column in self._slots}
             pieces = self._html(row, [], uses, [MAX_STEPS], arms)
         except FAILURES:
             uses, arms = [], []
+            WORK.left = MAX_WORK
             pieces = self._careful(row, [], uses, [MAX_STEPS], arms)
-        html = b"".join(pieces)
-        if len(html) > MAX_MAIL_BYTES:
+        html: bytes = joined(pieces, b"")
+        if len(html) > MAX_BYTES:
             raise LimitError(f"the mail has {len(html):,} bytes")
         if uses:
             mail.uses += [("html", number, shown) for number, shown in uses]
@@ -174,11 +184,13 @@ class Program:
     def unsettled(self, row: Row, mail: Mail) -> str:
         """The plain text part before its marks are turned into line breaks."""
         row["@mail"] = mail
-        return "".join(self._text(row, [], [], [MAX_STEPS], []))
+        WORK.left = MAX_WORK
+        return str(joined(self._text(row, [], [], [MAX_STEPS], []), ""))
 
     def line(self, what: str, row: Row, uses: list[tuple[int, Any]]) -> str:
         """The subject or preheader as it is written, before it is held to one line."""
-        return "".join(self._lines[what](row, [], uses, [MAX_STEPS], []))
+        WORK.left = MAX_WORK
+        return str(joined(self._lines[what](row, [], uses, [MAX_STEPS], []), ""))
 
     # -- errors ------------------------------------------------------------------------------------------
     def explained(self, error: BaseException) -> str:
@@ -205,6 +217,20 @@ def program(compiled: CompiledCampaign, context: RenderContext, *, record: bool 
     if key not in context.programs:
         context.programs[key] = Program(compiled, context, record=record)
     return context.programs[key]
+
+
+def _remember(write: Callable[..., Any]) -> Callable[..., Any]:
+    """A function of an item's id and a locale, which remembers. What it does is its own work and no mail's:
+    otherwise the mail that comes first would fail where the next one does not."""
+
+    def alone(*key: Any) -> Any:
+        left, WORK.left = WORK.left, MAX_WORK
+        try:
+            return write(*key)
+        finally:
+            WORK.left = left
+
+    return lru_cache(CARDS)(alone)
 
 
 def _abort(reason: Any) -> str:

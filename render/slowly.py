@@ -76,7 +76,7 @@ class _Plain(NodeTransformer):
 
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802 Jinja's name
         self.generic_visit(node)
-        node.iter = nodes.Filter(node.iter, "list", [], [], None, None, lineno=node.lineno)
+        node.iter = nodes.Filter(node.iter, "_rounds", [], [], None, None, lineno=node.lineno)
         return node
 
 
@@ -104,6 +104,7 @@ class SlowWay:
 
     def __init__(self, compiled: CompiledCampaign, context: RenderContext) -> None:
         self.compiled = compiled
+        self._left = [language.MAX_STEPS]
         environment = _Slow(
             block_start_string=OPEN + "%",
             block_end_string="%" + SHUT,
@@ -125,6 +126,7 @@ class SlowWay:
         environment.filters |= {name: _escape(function) for name, function in escapes.HTML.items()}
         environment.filters["_url"] = lambda link, _: _checked(link)
         environment.filters["_href"] = lambda link, *_: _checked(link)  # made anew in the finished mail
+        environment.filters["_rounds"] = lambda values: language.steps(_known(values), self._left)
         environment.filters["_concat"] = lambda parts: language.concat(*map(_known, parts))
         environment.tests = {name: _lenient(function) for name, function in TESTS.items()}
         environment.globals = self._functions(context)
@@ -177,6 +179,8 @@ class SlowWay:
 
     def source(self, row: Row, blocks: Mapping[str, str | None]) -> str:
         """The MJML of one completed row (see ``Program.complete``)."""
+        self._left[:] = [language.MAX_STEPS]
+        language.WORK.left = language.MAX_WORK
         return self._template.render({**row, "_blocks": set(blocks.values())})
 
     def html(self, row: Row, blocks: Mapping[str, str | None]) -> str:

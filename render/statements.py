@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jinja2 import nodes
@@ -80,6 +81,7 @@ class Statements(Lines):
         self.line(head)
         before = frozenset(self.there)
         self.indent, self.loops = self.indent + 1, self.loops + 1
+        self._anew(node.body, inside)
         self.body(node.body, inside)
         self.line("pass")
         self.there = set(before)
@@ -90,6 +92,18 @@ class Statements(Lines):
             self.body(node.else_, dict(scope))
             self.line("pass")
             self.indent -= 1
+
+    def _anew(self, body: Sequence[nodes.Node], inside: Scope) -> None:
+        """Names that a loop sets are as they were before it at the start of each round, as Jinja has it."""
+        for name in dict.fromkeys(_set_in(body)):
+            old = inside.get(name)
+            python = self.module.fresh(f"l_{name}_")
+            self.sets.append(python)
+            before = "None"
+            if old is not None or name in self.module.known:
+                before = self.expression(nodes.Name(name, "load"), inside)
+            self.line(f"{python} = {before}")
+            inside[name] = replace(old, python=python) if old else Local(python)
 
     def _target(self, target: nodes.Node, value: nodes.Node, scope: Scope, inside: Scope) -> str:
         if isinstance(target, nodes.Tuple):
@@ -160,7 +174,7 @@ class Statements(Lines):
         self.flush()
         self.out = outer
         self.segment = segment_of(node.filter)
-        joined = f"{self.module.empty}.join({name})"
+        joined = f"joined({name}, {self.module.empty})"
         if node.filter.name == "_url":
             return f"checked_url({joined})"
         if node.filter.args[1].as_const() != "click":
@@ -183,6 +197,15 @@ def atoms_of(body: Sequence[nodes.Node]) -> Iterator[nodes.Node | str]:
             yield piece
     if text:
         yield text
+
+
+def _set_in(body: Sequence[nodes.Node]) -> Iterator[str]:
+    """Names that are set in a body, but not those that an inner loop sets."""
+    for node in body:
+        if isinstance(node, nodes.Assign) and isinstance(node.target, nodes.Name):
+            yield node.target.name
+        elif not isinstance(node, (nodes.For, nodes.With)):
+            yield from _set_in(list(node.iter_child_nodes()))
 
 
 def _first_segment(body: Sequence[nodes.Node], before: int) -> int:

@@ -242,4 +242,7 @@ def test_compiling_is_killed_when_it_is_too_much(tmp_path: Path) -> None:
         furnace.fire(deep, "zqj", "premailer")
     with pytest.raises(MailwrightError, match="more than 0 seconds"):
         furnace.fire("<mjml><mj-body></mj-body></mjml>", "zqj", "premailer", seconds=0)
+    many = "<mjml><mj-body>" + '<mj-section css-class="a"><mj-column></mj-column></mj-section>' * 20_000
+    with pytest.raises(MailwrightError, match="more than 1 seconds"):
+        furnace.fire(many + "</mj-body></mjml>", "zqj", "premailer", seconds=1)
     compiled(tmp_path, mjml(text("and it goes on")))
