@@ -1,8 +1,8 @@
 """Opens and clicks that no person did, as the platforms that tell them apart say it in their webhooks.
 
-The rows are those of the vendors' own references: SendGrid's Event Webhook (``sg_machine_open``), Mailgun's
-"Open and Click Bot Detection" (``client-info.bot``), SparkPost's event reference (``user_agent_parsed``), and
-Brevo's transactional webhooks (``proxy_open``).
+Where the names of the fields come from: Mailgun's page "Open and Click Bot Detection" (``client-info.bot``)
+and Brevo's changelog (``proxy_open``) say so themselves; SendGrid's ``sg_machine_open``, SparkPost's
+``user_agent_parsed`` and Brevo's ``unique_proxy_open`` are second-hand, read off public clients and payloads.
 """
 
 from __future__ import annotations
