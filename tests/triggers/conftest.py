@@ -2,56 +2,28 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from examples.triggers.generate import CLOCK, write_data
 from mailwright.model.workspace import EspSpec
 from mailwright.workspace import open_workspace
 from send import open_adapter, open_outbox
 from triggers.runs import Journal
 
 SOURCE = Path(__file__).resolve().parents[2] / "examples" / "triggers"
-NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
+NOW = CLOCK
 """A Friday, nine o'clock in Oslo."""
 
 
 def make_workspace(folder: Path, people: int = 30) -> Path:
-    shutil.copytree(SOURCE, folder)
-    data = folder / "data"
-    data.mkdir()
-    profiles = [
-        {
-            "profile_id": f"p{n}",
-            "email": f"p{n}@example.com",
-            "first_name": f"Person {n}",
-            "timezone": ["Europe/Oslo", "America/New_York", None][n % 3],
-            "birthday": f"1990-{1 + n % 12:02}-{1 + n % 28:02}",
-        }
-        for n in range(people)
-    ]
-    items = [
-        {"item_id": f"i{n}", "title": f"Item {n}", "category": ["shoes", "tents", "boats"][n % 3]}
-        for n in range(12)
-    ]
-    events = [
-        {
-            "profile_id": f"p{n}",
-            "item_id": f"i{(n * 5 + k) % 12}",
-            "event": ["product_viewed", "order_completed"][k % 2],
-            "at": (NOW - timedelta(days=200 + n + 3 * k)).isoformat(),
-            "amount": 10.0 + n,
-            "category": "tents",
-        }
-        for n in range(10, people)
-        for k in range(6)
-    ]
-    for name, rows in (("profiles", profiles), ("items", items), ("interactions", events)):
-        (data / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    made = shutil.ignore_patterns("data", ".mailwright", "events.jsonl", "*.py", "__pycache__")
+    shutil.copytree(SOURCE, folder, ignore=made)
+    write_data(folder / "data", people)
     return folder
 
 
