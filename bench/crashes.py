@@ -20,6 +20,7 @@ from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,8 @@ class Process:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
+        # One for all questions: making one costs more than asking.
+        self._client = httpx.Client(base_url=self.url, timeout=30)
         self._command = [
             sys.executable, __file__, "--serve", str(store), str(root), str(port), esp, str(clock), part,
         ]  # fmt: skip
@@ -84,7 +87,7 @@ class Process:
 
     def ready(self) -> bool:
         with suppress(httpx.HTTPError):
-            return httpx.get(f"{self.url}/readyz", timeout=5).status_code == 200
+            return self._client.get("/readyz").status_code == 200
         return False
 
     def kill(self) -> None:
@@ -93,6 +96,7 @@ class Process:
         self._running = subprocess.Popen(self._command)
 
     def stop(self) -> None:
+        self._client.close()
         self._running.terminate()
         self._running.wait(120)
 
@@ -137,9 +141,11 @@ class Killer:
         self._idle.set()
 
     def maybe(self, done: float) -> None:
-        """Called as the work goes on, with the share that is done: kills are spread over all of it."""
-        if not self._left or not self._idle.is_set() or done < self.kills / (self.kills + self._left):
+        """Called as the work goes on, with the share that is done: kills are spread over all of it. The work
+        waits for whoever was killed last, or there would be nothing left to kill them at."""
+        if not self._left or done < self.kills / (self.kills + self._left):
             return
+        self.done()
         self._left -= 1
         self.kills += 1
         self._idle.clear()
@@ -149,11 +155,12 @@ class Killer:
         victim = self._dice.choice(self._processes)
         time.sleep(self._dice.random() / 10)
         victim.kill()
-        _until(victim.ready)
+        _until(victim.ready, "a killed process to be ready again")
         self._idle.set()
 
     def done(self) -> None:
-        _until(self._idle.is_set)
+        """Return when whoever was killed last is back."""
+        _until(self._idle.is_set, "a killed process to be ready again")
 
 
 def one_run(root: Path, folder: Path, batches: Sequence[list[dict[str, Any]]], kills: int) -> Arrived:
@@ -165,7 +172,7 @@ def one_run(root: Path, folder: Path, batches: Sequence[list[dict[str, Any]]], k
         esp.fault("timeout-after-accept", times=None, probability=0.01, seconds=0.1)
         processes = [Process(part, store, root, esp.url, clock) for part in ("events", "runs")]
         try:
-            _until(lambda: all(one.ready() for one in processes))
+            _until(lambda: all(one.ready() for one in processes), "server and worker to be ready")
             killer = Killer(processes, kills)
             with httpx.Client(
                 base_url=processes[0].url, headers={"X-Write-Key": "bench"}, timeout=30
@@ -175,12 +182,12 @@ def one_run(root: Path, folder: Path, batches: Sequence[list[dict[str, Any]]], k
                     found.repeated += _send(client, batch)
             steps = int(LATER / STEP) + 1
             for step in range(steps):
-                _set(clock, NOW + step * STEP)
-                while _due(store, NOW + step * STEP):
-                    killer.maybe(0.7 + 0.3 * step / steps)
-                    time.sleep(0.02)
+                now = NOW + step * STEP
+                _set(clock, now)
+                killer.maybe(0.7 + 0.3 * step / steps)
+                _until(partial(_idle, store, now), "what is due to be done")
             killer.done()
-            _until(lambda: not _unsent(store))
+            _until(lambda: not _unsent(store), "the last mails to be sent")
         finally:
             for one in processes:
                 one.stop()
@@ -223,9 +230,10 @@ def _set(clock: Path, now: datetime) -> None:
     new.replace(clock)
 
 
-def _due(store: Path, now: datetime) -> int:
+def _idle(store: Path, now: datetime) -> bool:
+    """Whether nothing is due any more."""
     sql = "SELECT count(*) FROM trigger_runs WHERE state = 'waiting' AND due_at <= ?"
-    return _count(store, sql, now.timestamp())
+    return _count(store, sql, now.timestamp()) == 0
 
 
 def _unsent(store: Path) -> int:
@@ -238,12 +246,12 @@ def _count(store: Path, sql: str, *values: float) -> int:
         return int(connection.execute(sql, values).fetchone()[0])
 
 
-def _until(holds: Callable[[], bool], seconds: float = 600) -> None:
+def _until(holds: Callable[[], bool], what: str, seconds: float = 900) -> None:
     end = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > end:
-            raise RuntimeError("waited for too long")
-        time.sleep(0.05)
+            raise RuntimeError(f"waited in vain for {what}")
+        time.sleep(0.2)  # who asks more often takes the processor from those it waits for
 
 
 if __name__ == "__main__" and sys.argv[1:2] == ["--serve"]:
