@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,6 +22,9 @@ from triggers.waits import zone_of
 
 SILENT = frozenset({"email_delivered"})
 """Events that are no deed of the profile, and so do not wake it."""
+EACH = 20
+"""Events of one profile that one commit asks a trigger about one by one. About those beyond it is asked once,
+at the end: so one profile with a million events holds up nobody else."""
 _PLAIN = re.compile(r"[\w.:+@-]{1,80}")
 
 
@@ -36,6 +39,12 @@ class Batch:
     """Profile → its runs that are under way, or were when the transaction began."""
     changed: dict[str, LiveProfile] = field(default_factory=dict)
     """The profiles that must be written back."""
+    moved: dict[str, str] = field(default_factory=dict)
+    """Profile → the last message that may have changed the segments it is in."""
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """(profile, trigger) → how many events could have started it."""
+    later: dict[str, dict[str, list[tuple[dict[str, Any], str]]]] = field(default_factory=dict)
+    """Profile → trigger → those of them, with their messages, that it is asked about at the end."""
     _past: dict[tuple[str, str], list[Past]] | None = None
 
     def past(self, store: Store, profile_id: str, trigger: str, triggers: Sequence[str]) -> list[Past]:
@@ -86,7 +95,27 @@ class Beginner:
         if self._sleepers and name not in SILENT:
             self._fall_asleep(batch, profile_id, rows[0], message_id)
         if self._watches_segments and self._people.may_move(batch.profiles[profile_id], name):
+            batch.moved[profile_id] = message_id
+
+    def settle(self, batch: Batch, profile_id: str) -> None:
+        """What all that came of a profile in this commit has led to: its segments are looked at once, since
+        they are asked as of one moment, and so are triggers that were asked often."""
+        for name, some in batch.later.pop(profile_id, {}).items():
+            self._begin_later(batch, self._triggers[name], profile_id, some)
+        message_id = batch.moved.pop(profile_id, None)
+        if message_id is not None:
             self.segments(batch, profile_id, message_id)
+
+    def _begin_later(
+        self, batch: Batch, trigger: Trigger, profile_id: str, some: list[tuple[dict[str, Any], str]]
+    ) -> None:
+        if not self._holds(batch, trigger, profile_id, times=len(some)):
+            return
+        view = batch.profiles[profile_id].view
+        for row, message_id in some:
+            # What came after it in this commit would have ended its run.
+            if not any(view.count(name, row["at"], batch.now) for name in trigger.spec.goal):
+                self._begin(batch, trigger, profile_id, row, message_id, row["at"])
 
     def segments(self, batch: Batch, profile_id: str, message_id: str) -> None:
         """Segments entered and left since last looked at."""
@@ -119,6 +148,11 @@ class Beginner:
                 self._note(batch, trigger, profile_id, "ignored", "where", detail=why)
                 return
             row = match
+        batch.asked[profile_id, trigger.name] += 1
+        if batch.asked[profile_id, trigger.name] > EACH:
+            later = batch.later.setdefault(profile_id, {}).setdefault(trigger.name, [])
+            later.append((row, message_id))
+            return
         self.begin(batch, trigger, profile_id, row, message_id, row["at"])
 
     def _end_runs(self, batch: Batch, profile_id: str, name: str, at: datetime) -> None:
@@ -161,13 +195,32 @@ class Beginner:
     ) -> None:
         """Start a run for this occasion unless something speaks against it; ``key`` makes the occasion
         where ``once_per`` does not."""
+        if self._holds(batch, trigger, profile_id):
+            self._begin(batch, trigger, profile_id, origin, key, at)
+
+    def _holds(self, batch: Batch, trigger: Trigger, profile_id: str, times: int = 1) -> bool:
+        """Whether ``when`` holds now; if not, that is noted of so many occasions."""
         profile = batch.profiles[profile_id]
         context = self._people.context(profile, batch.now, segments=bool(trigger.when.segments))
-        if not trigger.when.holds(profile, context):
-            why = self.journal.why(trigger.when, profile, context)
+        if trigger.when.holds(profile, context):
+            return True
+        why = self.journal.why(trigger.when, profile, context)
+        for _ in range(times):
             self._note(batch, trigger, profile_id, "ignored", "when", detail=why)
-            return
-        cancelled = [name for name in trigger.spec.unless if profile.view.within(name, at, batch.now)]
+        return False
+
+    def _begin(
+        self,
+        batch: Batch,
+        trigger: Trigger,
+        profile_id: str,
+        origin: dict[str, Any],
+        key: str,
+        at: datetime,
+    ) -> None:
+        """``begin`` where ``when`` holds."""
+        profile = batch.profiles[profile_id]
+        cancelled = [name for name in trigger.spec.unless if profile.view.count(name, at, batch.now)]
         if cancelled:
             self._note(batch, trigger, profile_id, "ignored", "unless", detail=cancelled[0])
             return

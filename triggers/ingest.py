@@ -156,7 +156,7 @@ class _Work:
             if call.attributes:
                 self._people.tell(profile, call.attributes)
             self._calls.append((call.message_id, self._now.timestamp()))
-            self._beginner.segments(self._batch, name, call.message_id)
+            self._batch.moved[name] = call.message_id
             return True
         rows = [self._store_line(call, number, line, name) for number, line in enumerate(call.lines)]
         self._beginner.event(self._batch, name, rows, call.message_id)
@@ -190,6 +190,7 @@ class _Work:
         self._store.db.insert_new(
             self._connection, aliases, [{"anonymous_id": anonymous, "profile_id": user}]
         )
+        self._beginner.settle(self._batch, anonymous_profile(anonymous))
         before, after = self._batch.profiles[anonymous_profile(anonymous)], self._batch.profiles[user]
         if not before.version:
             return
@@ -215,6 +216,8 @@ class _Work:
 
     def finish(self) -> None:
         """Write everything that has changed."""
+        for name in list(self._batch.changed):
+            self._beginner.settle(self._batch, name)
         self._flush()
         self._store.add_calls(self._connection, self._calls)
         self._people.save(self._connection, self._batch.changed)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from examples.triggers.generate import make_events
 from tests.triggers.conftest import NOW, track
 from triggers import simulate
 
@@ -199,3 +200,23 @@ def test_a_letter_every_monday_to_whoever_was_here(play):
         until=datetime(2026, 11, 30, 12, tzinfo=UTC),
     )
     assert sent == [("p0", 72, "digest"), ("p0", 72 + 168, "digest")]
+
+
+def test_the_events_that_the_example_makes_have_something_for_triggers_of_all_kinds(workspace, shared_world):
+    calls = make_events(people=7, seed=3)
+    assert calls == make_events(people=7, seed=3)
+    assert len({call["messageId"] for call in calls}) == len(calls)
+    found = simulate(workspace, calls, world=shared_world)
+    assert not found.refused
+    assert not found.notes, found.notes
+    assert found.events == len(calls)
+    ran = {d.trigger for d in found.decisions if d.what == "sent"}
+    assert ran >= {
+        "welcome",
+        "cart-abandoned",
+        "niche-search",
+        "back-in-stock",
+        "category-interest",
+        "dormant",
+    }
+    assert any(d.trigger == "high-value-click" and d.what == "set" for d in found.decisions)

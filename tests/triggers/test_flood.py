@@ -1,12 +1,17 @@
-"""One profile with very many events: all are stored, the newest are looked at."""
+"""One profile with very many events: all are stored, the newest are looked at, and no commit is slowed."""
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 
+import pytest
 import sqlalchemy as sa
 
-from tests.triggers.conftest import NOW, track
+import triggers.features as features
+from rules import Rule
+from tests.triggers.conftest import NOW, identify, track
+from triggers.begin import EACH
 from triggers.profile import MOST_EVENTS
 from triggers.schema import events
 
@@ -28,3 +33,81 @@ def test_every_event_of_a_flood_is_stored_and_the_newest_are_looked_at(opened, s
         standing = live.store.standing(connection, ["p0"])
         again = opened(sqlite_url).people.load(connection, standing, ["p0"])["p0"]
     assert len(again.rows) == MOST_EVENTS
+
+
+@pytest.fixture
+def work(monkeypatch):
+    """How often rules were asked, and how often the warmth of a whole history was added up."""
+    done = Counter()
+
+    def counted(of, name, key):
+        plain = getattr(of, name)
+
+        def count(*args, **more):
+            done[key(*args)] += 1
+            return plain(*args, **more)
+
+        monkeypatch.setattr(of, name, count)
+
+    counted(Rule, "holds", lambda rule, *_: rule.text)
+    counted(features, "_warmth", lambda *_: "warmth")
+    return done
+
+
+def test_the_work_of_a_commit_does_not_grow_with_the_events_of_one_profile(opened, sqlite_url, work):
+    live = opened(sqlite_url)
+    asked = {}
+    for n, count in enumerate((40, 400, 2_000)):
+        live.ingest(calls_of("p0", 1), now=NOW + timedelta(seconds=2 * n))  # reads the profile
+        work.clear()
+        calls = [*calls_of("p0", count, 10_000 * (n + 1)), *calls_of("p1", 1, n)]
+        assert live.ingest(calls, now=NOW + timedelta(seconds=2 * n + 1)).accepted == count + 1
+        asked[count] = {text: times for text, times in work.items() if "category = 'shoes'" not in text}
+    assert asked[2_000]["warmth"] <= 8  # engagement and trend, of two profiles, before and after
+    # Each of p0's first, once for the rest, once for p1; and once more where it is told why a rule failed.
+    assert max(asked[2_000].values()) <= 2 * (EACH + 1 + 1)
+    assert sum(asked[2_000].values()) <= sum(asked[40].values())
+
+
+def test_of_a_flood_every_occasion_has_its_run_and_what_cancels_still_does(opened, sqlite_url):
+    live = opened(sqlite_url, only=["follow-up", "cart-abandoned"])
+    orders = [
+        {**track("p0", "order_completed", -1, order_id=f"o{n}", product_id="i1"), "messageId": f"o{n}"}
+        for n in range(3 * EACH)
+    ]
+    added = [
+        {
+            **track("p1", "product_added", -1 + n / 1000, cart_id=f"c{n}", product_id="i1"),
+            "messageId": f"a{n}",
+        }
+        for n in range(3 * EACH)
+    ]
+    live.ingest([*orders, *added, track("p1", "checkout_started", -0.5)], now=NOW)
+    with live.store.db.read() as connection:
+        assert len(live.store.runs_of(connection, "p0")) == 3 * EACH
+        assert {run.state for run in live.store.runs_of(connection, "p1")} == {"cancelled"}
+
+
+def test_what_is_asked_at_the_end_of_a_commit_holds_then(opened, sqlite_url):
+    """Too few views for the rule while each was asked; at the end there were enough."""
+    live = opened(sqlite_url, only=["category-interest"])
+    few = [
+        {**track("p2", "product_viewed", -3, category="shoes"), "messageId": f"old{n}"} for n in range(EACH)
+    ]
+    new = [
+        {**track("p2", "product_viewed", -0.1, category="shoes"), "messageId": f"new{n}"} for n in range(3)
+    ]
+    live.ingest([*few, *new], now=NOW)
+    with live.store.db.read() as connection:
+        assert [run.trigger for run in live.store.runs_of(connection, "p2")] == ["category-interest"]
+
+
+def test_a_flood_before_somebody_is_known_is_cancelled_with_the_rest(opened, sqlite_url):
+    live = opened(sqlite_url, only=["niche-search", "browse-abandoned"])
+    views = calls_of("x", 2 * EACH)
+    for call in views:
+        call["anonymousId"] = call.pop("userId")
+    live.ingest([*views, {**identify("p3", email="p3@example.com"), "anonymousId": "x"}], now=NOW)
+    with live.store.db.read() as connection:
+        runs = live.store.runs_of(connection, "anonymous:x")
+        assert {(run.state, run.reason) for run in runs} == {("cancelled", "identified")}
