@@ -189,6 +189,21 @@ def test_what_was_sent_is_measured_by_arm_and_against_those_held_out(cli, shop):
     assert results["lift"]["held_out"] == held
 
 
+def test_the_workspace_s_holdout_gets_no_campaign_and_is_measured(cli, tmp_path):
+    shop = write_shop(tmp_path / "shop", "")
+    with (shop / "mailwright.yaml").open("a") as file:
+        file.write("\nholdout: { share: 0.2 }\n")
+    held = cli("run", "newsletter", "--workspace", shop, "--now", NOW, "--workers", 1).data["skipped"][
+        "holdout"
+    ]
+    assert 30 < held < 90
+    workspace = open_workspace(shop)
+    sent = sent_messages(archive_of(workspace), workspace_outbox(workspace))
+    assert Counter(sent["skip_reason"].to_pylist())["holdout"] == held
+    results = cli("results", "newsletter", "--workspace", shop, "--now", "2026-11-21").data
+    assert results["lift"]["held_out"] == held
+
+
 def test_a_replay_makes_the_mail_of_the_arm(cli, shop):
     cli("run", "newsletter", "--workspace", shop, "--now", NOW, "--workers", 1)
     rows = cli("outbox", "list", "--workspace", shop).data["messages"]

@@ -16,6 +16,8 @@ from mailwright.feedback import gather_feedback
 from mailwright.results import campaign_results, promote_winners, sent_messages
 from mailwright.sending import archive_of, workspace_outbox
 from mailwright.workspace import open_workspace
+from recommend import train
+from recommend.ratings import read_events
 from send.event import Event, Kind
 from tests.cli.conftest import NOW
 from tests.cli.tested_shop import PROFILES, write_shop
@@ -85,6 +87,20 @@ def test_what_people_did_is_seen_by_features_and_training_once(shop):
     who = clicked["profile_id"].to_pylist()[5]
     assert engagement(after, who) > engagement(before, who)
     assert "email_clicked" in workspace.spec.recommend.weights
+
+
+def test_a_click_is_a_taste_that_the_next_training_learns_from(shop):
+    workspace = open_workspace(shop)
+    before = read_workspace(workspace, now=LATER).audience
+    gather_feedback(workspace, now=LATER)
+    after = read_workspace(workspace, now=LATER).audience
+    spec = workspace.spec.recommend
+    known = before.items["item_id"].combine_chunks()
+    clicks = pc.sum(pc.equal(after.interactions["event"], "email_clicked")).as_py()
+    events = [read_events(one.interactions, known, spec, LATER) for one in (before, after)]
+    assert len(events[1].item) - len(events[0].item) == clicks > 0
+    models = [train(one.interactions, one.items, spec, now=LATER, seed=0) for one in (before, after)]
+    assert models[0].fingerprint != models[1].fingerprint
 
 
 def engagement(audience, profile_id):
