@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
+from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,7 +59,8 @@ class Assets:
         target = self.folder / name
         if not target.exists():
             self.folder.mkdir(parents=True, exist_ok=True)
-            part = target.with_suffix(".part")
+            # A name of its own: two may publish the same picture at the same moment.
+            part = target.with_suffix(f".{uuid4().hex}.part")
             shutil.copyfile(source, part)
             part.replace(target)
         return name

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from dataclasses import replace
 
 import pytest
 
@@ -69,13 +70,14 @@ def test_a_send_under_way_is_followed_to_its_end(window, client, messages):
 
 def test_a_send_whose_process_died_is_not_under_way(client, messages):
     outbox = workspace_outbox(client.app.state.desk.workspace())
+    messages = [replace(one, occasion="died", message_id=f"{one.message_id}-died") for one in messages]
     preparer = Preparer(Memory(None), DeliveryPolicy())
     told = {"adapter": "memory", "purpose": None, "hash_address": outbox.hash_address}
     entries = [preparer.prepare(message) for message in messages]
     enlist(outbox.db, entries, **told, now=outbox.clock(), run_started=outbox.clock())
     lock = outbox.sender_lock()
     lock.acquire()
-    assert "under way" in client.get("/sends").text
+    until(lambda: "under way" in client.get("/sends").text)
     lock.release()
     page = client.get("/sends").text
     assert "under way" not in page
