@@ -62,7 +62,7 @@ def test_the_triggered_mail_has_the_bytes_of_the_batch(opened, root, sqlite_url,
 
 
 def _plan(request, world):
-    import mailwright.engine as engine
+    import mailwright.engine.planning as engine
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(engine, "trained_model", lambda *_, **__: world.model)
