@@ -1,9 +1,9 @@
 """Proof of ``triggers``: events a second, latency, sleeping runs, crashes. One JSON object with ``--json``.
 
 ``events``: HTTP batches of 100 into a server process → stored, profiles updated, rules of all example
-triggers evaluated; 10,000 profiles, one worker. ``latency``: from the request to the mail's acceptance by the
-stub ESP, no wait, at 50 events a second. ``pending``: start and memory with sleeping runs. ``crash``: see
-bench/crashes.py.
+triggers evaluated; 10,000 profiles, one worker; once more while another process sends the mails.
+``latency``: from the request to the mail's acceptance by the stub ESP, no wait, at 50 events a second.
+``pending``: start and memory with sleeping runs. ``crash``: see bench/crashes.py.
 
     python bench/triggers.py [--json] [--part events|latency|pending|crash] [--events N] [--kills N] …
 """
@@ -20,7 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -124,14 +124,14 @@ async def _post_all(url: str, batches: list[list[dict[str, Any]]], senders: int)
         await asyncio.gather(*(send() for _ in range(senders)))
 
 
-def events_per_s(store: str, root: Path, count: int) -> float:
-    """From the first request until the last answer, after a warm-up of a tenth; runs and mails are another
-    process's, at the same time."""
-    with (
-        StubEsp(process=True) as esp,
-        Server(store, root, esp.url, parts="runs"),
-        Server(store, root, esp.url, parts="events") as server,
-    ):
+def events_per_s(store: str, root: Path, count: int, *, sending: bool = False) -> float:
+    """From the first request until the last answer, after a warm-up of a tenth. With ``sending`` another
+    process carries out the runs and sends the mails at the same time."""
+    with ExitStack() as stack:
+        esp = stack.enter_context(StubEsp(process=True))
+        if sending:
+            stack.enter_context(Server(store, root, esp.url, parts="runs"))
+        server = stack.enter_context(Server(store, root, esp.url, parts="events"))
         warm = make_events(count // 10, seed=2)
         asyncio.run(_post_all(server.url, [warm[i : i + 100] for i in range(0, len(warm), 100)], 4))
         calls = make_events(count)
@@ -174,7 +174,8 @@ def latency(store: str, root: Path, count: int, per_s: float = 50) -> dict[str, 
 
 
 def pending(root: Path, sleeping: int, folder: Path) -> dict[str, Any]:
-    """A process of its own opens the workspace over that many sleeping runs."""
+    """A process of its own opens the workspace over that many sleeping runs: a restart, so what the first
+    start leaves on disk (the model, the compiled mails) is there. ``first_start_s``: that one's, over none."""
     from sqlalchemy import insert
 
     from triggers.schema import runs
@@ -199,12 +200,13 @@ def pending(root: Path, sleeping: int, folder: Path) -> dict[str, Any]:
         }
         for n in range(sleeping)
     ]
+    command = [sys.executable, __file__, "--wake", url, str(root)]
+    first = json.loads(subprocess.check_output(command))
     with store.db.write() as connection:
         connection.execute(insert(runs), rows)
     outbox.close()
-    command = [sys.executable, __file__, "--wake", url, str(root)]
     found: dict[str, Any] = json.loads(subprocess.check_output(command))
-    return found
+    return {**found, "first_start_s": first["start_s"]}
 
 
 def wake(store: str, root: str) -> None:
@@ -243,6 +245,9 @@ def main() -> None:
             make_workspace(root, PEOPLE)
         if "events" in parts:
             result["events_per_s"] = events_per_s(f"sqlite:///{folder}/events.db", root, given.events)
+            result["events_per_s_while_sending"] = events_per_s(
+                f"sqlite:///{folder}/sending.db", root, given.events, sending=True
+            )
             if given.postgres:
                 result["events_per_s_postgres"] = events_per_s(given.postgres, root, given.events)
         if "latency" in parts:
