@@ -2,57 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import defaultdict
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-import orjson
-import sqlalchemy as sa
-
-from mailwright.model.identity import fingerprint
+from triggers.batch import Batch
+from triggers.occasions import Occasions
 from triggers.people import People
-from triggers.profile import LiveProfile
 from triggers.program import Trigger
-from triggers.runs import ASLEEP, Journal, Run, What
-from triggers.store import Past, Store
-from triggers.waits import zone_of
+from triggers.runs import ASLEEP, Journal, What
+from triggers.store import Store
 
 SILENT = frozenset({"email_delivered"})
 """Events that are no deed of the profile, and so do not wake it."""
 EACH = 20
 """Events of one profile that one commit asks a trigger about one by one. About those beyond it is asked once,
 at the end: so one profile with a million events holds up nobody else."""
-_PLAIN = re.compile(r"[\w.:+@-]{1,80}")
-
-
-@dataclass
-class Batch:
-    """One transaction: what is in memory of it until it is written."""
-
-    connection: sa.Connection
-    now: datetime
-    profiles: dict[str, LiveProfile]
-    runs: dict[str, list[Run]] = field(default_factory=lambda: defaultdict(list))
-    """Profile → its runs that are under way, or were when the transaction began."""
-    changed: dict[str, LiveProfile] = field(default_factory=dict)
-    """The profiles that must be written back."""
-    moved: dict[str, str] = field(default_factory=dict)
-    """Profile → the last message that may have changed the segments it is in."""
-    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """(profile, trigger) → how many events could have started it."""
-    later: dict[str, dict[str, list[tuple[dict[str, Any], str]]]] = field(default_factory=dict)
-    """Profile → trigger → those of them, with their messages, that it is asked about at the end."""
-    _past: dict[tuple[str, str], list[Past]] | None = None
-
-    def past(self, store: Store, profile_id: str, trigger: str, triggers: Sequence[str]) -> list[Past]:
-        """What the store has of a trigger's runs for a profile; read for the whole batch, and all
-        ``triggers``, when first asked."""
-        if self._past is None:
-            self._past = store.past(self.connection, self.profiles, triggers)
-        return self._past.get((profile_id, trigger), [])
 
 
 class Beginner:
@@ -67,7 +33,8 @@ class Beginner:
         *,
         timezone: str,
     ) -> None:
-        self._people, self._store, self.journal, self._timezone = people, store, journal, timezone
+        self._people, self.journal = people, journal
+        self.occasions = Occasions(triggers, store, journal, timezone=timezone)
         self._triggers = triggers
         by_start: dict[tuple[str, str], list[Trigger]] = defaultdict(list)
         self._ending: dict[str, dict[str, Literal["unless", "goal"]]] = defaultdict(dict)
@@ -80,7 +47,6 @@ class Beginner:
             for name in trigger.spec.goal:
                 self._ending[name].setdefault(trigger.name, "goal")
         self._by_start = dict(by_start)
-        self._remembering = sorted(name for name, t in triggers.items() if not _always_new(t))
         self._sleepers = [t for t in triggers.values() if t.inactivity is not None]
         self._watches_segments = any(kind.startswith("segment") for kind, _ in self._by_start)
 
@@ -115,7 +81,7 @@ class Beginner:
         for row, message_id in some:
             # What came after it in this commit would have ended its run.
             if not any(view.count(name, row["at"], batch.now) for name in trigger.spec.goal):
-                self._begin(batch, trigger, profile_id, row, message_id, row["at"])
+                self.occasions.begin(batch, trigger, profile_id, row, message_id, row["at"])
 
     def segments(self, batch: Batch, profile_id: str, message_id: str) -> None:
         """Segments entered and left since last looked at."""
@@ -145,7 +111,7 @@ class Beginner:
             match = next((row for row in rows if trigger.where.holds(row, context)), None)
             if match is None:
                 why = self.journal.why(trigger.where, row, context)
-                self._note(batch, trigger, profile_id, "ignored", "where", detail=why)
+                self.occasions.note(batch, trigger, profile_id, "ignored", "where", detail=why)
                 return
             row = match
         batch.asked[profile_id, trigger.name] += 1
@@ -178,7 +144,7 @@ class Beginner:
                 continue  # it looks when it wakes whether there was something since
             assert trigger.inactivity is not None
             due = trigger.inactivity.shift(row["at"]) or row["at"]
-            run = self._new(trigger, profile_id, f"after:{message_id}", row, due, batch.now)
+            run = self.occasions.new(trigger, profile_id, f"after:{message_id}", row, due, batch.now)
             run.place = ASLEEP
             batch.runs[profile_id].append(run)
 
@@ -196,7 +162,7 @@ class Beginner:
         """Start a run for this occasion unless something speaks against it; ``key`` makes the occasion
         where ``once_per`` does not."""
         if self._holds(batch, trigger, profile_id):
-            self._begin(batch, trigger, profile_id, origin, key, at)
+            self.occasions.begin(batch, trigger, profile_id, origin, key, at)
 
     def _holds(self, batch: Batch, trigger: Trigger, profile_id: str, times: int = 1) -> bool:
         """Whether ``when`` holds now; if not, that is noted of so many occasions."""
@@ -206,174 +172,5 @@ class Beginner:
             return True
         why = self.journal.why(trigger.when, profile, context)
         for _ in range(times):
-            self._note(batch, trigger, profile_id, "ignored", "when", detail=why)
+            self.occasions.note(batch, trigger, profile_id, "ignored", "when", detail=why)
         return False
-
-    def _begin(
-        self,
-        batch: Batch,
-        trigger: Trigger,
-        profile_id: str,
-        origin: dict[str, Any],
-        key: str,
-        at: datetime,
-    ) -> None:
-        """``begin`` where ``when`` holds."""
-        profile = batch.profiles[profile_id]
-        cancelled = [name for name in trigger.spec.unless if profile.view.count(name, at, batch.now)]
-        if cancelled:
-            self._note(batch, trigger, profile_id, "ignored", "unless", detail=cancelled[0])
-            return
-        occasion = self._occasion(trigger, profile, origin, key)
-        if occasion is None:
-            self._note(
-                batch, trigger, profile_id, "ignored", "no_occasion", detail=trigger.spec.once_per or ""
-            )
-            return
-        due = self.wait_end(trigger, profile, at, place=0)
-        mine = [
-            r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name and r.state == "waiting"
-        ]
-        waiting = next((run for run in mine if run.place == 0), None)
-        if trigger.spec.again != "each" and mine and trigger.inactivity is None:
-            self._again(batch, trigger, profile_id, mine[0], waiting, occasion, origin, due)
-            return
-        run = self._fresh(batch, trigger, profile_id, occasion, origin, due)
-        if run is not None:
-            batch.runs[profile_id].append(run)
-            self._note(batch, trigger, profile_id, "started", run=run, occasion=occasion, due_at=due)
-
-    def _again(
-        self,
-        batch: Batch,
-        trigger: Trigger,
-        profile_id: str,
-        first: Run,
-        waiting: Run | None,
-        occasion: str,
-        origin: dict[str, Any],
-        due: datetime,
-    ) -> None:
-        if waiting is None or trigger.spec.again == "keep":
-            self._note(batch, trigger, profile_id, "ignored", "under_way", occasion=first.occasion)
-            return
-        if due < waiting.due_at and waiting.began_at > (origin.get("at") or batch.now):
-            self._note(batch, trigger, profile_id, "ignored", "older", occasion=waiting.occasion)
-            return
-        if occasion != waiting.occasion and not _always_new(trigger):
-            past = self._past(batch, trigger, profile_id)
-            if any(run.occasion == occasion for run in past):
-                self._note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
-                return
-        waiting.occasion, waiting.origin, waiting.due_at = occasion, _origin(origin), due
-        self._note(batch, trigger, profile_id, "restarted", run=waiting, occasion=occasion, due_at=due)
-
-    def _fresh(
-        self,
-        batch: Batch,
-        trigger: Trigger,
-        profile_id: str,
-        occasion: str,
-        origin: dict[str, Any],
-        due: datetime,
-    ) -> Run | None:
-        """A new run, or this occasion's again where it came to nothing; None: it has had its mail."""
-        here = [r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name]
-        if trigger.once_every is not None:
-            since = (-trigger.once_every).shift(batch.now) or batch.now
-            past = self._past(batch, trigger, profile_id)
-            fresh = any(r.seq is None and not _came_to_nothing(r) for r in here)
-            if fresh or any(r.started_at > since.timestamp() and not r.came_to_nothing for r in past):
-                self._note(
-                    batch, trigger, profile_id, "ignored", "once_per", detail=trigger.spec.once_per or ""
-                )
-                return None
-        known = next((r for r in here if r.occasion == occasion), None)
-        if (
-            known is None
-            and not _always_new(trigger)
-            and any(r.occasion == occasion for r in self._past(batch, trigger, profile_id))
-        ):
-            known = self._store.run(batch.connection, trigger.name, profile_id, occasion)
-        if known is None:
-            return self._new(trigger, profile_id, occasion, origin, due, batch.now)
-        if not _came_to_nothing(known):
-            self._note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
-            return None
-        if known in here:
-            here_runs = batch.runs[profile_id]
-            del here_runs[next(i for i, r in enumerate(here_runs) if r is known)]
-        again = self._new(trigger, profile_id, occasion, origin, due, batch.now)
-        again.seq, again.rev, again.trace = known.seq, known.rev, known.trace
-        return again
-
-    def _new(
-        self,
-        trigger: Trigger,
-        profile_id: str,
-        occasion: str,
-        origin: Mapping[str, Any],
-        due: datetime,
-        now: datetime,
-    ) -> Run:
-        run = Run(None, trigger.name, profile_id, occasion, 0, trigger.version, due, now, _origin(origin))
-        run.changed = True
-        return run
-
-    def _past(self, batch: Batch, trigger: Trigger, profile_id: str) -> list[Past]:
-        return batch.past(self._store, profile_id, trigger.name, self._remembering)
-
-    def _occasion(
-        self, trigger: Trigger, profile: LiveProfile, origin: Mapping[str, Any], key: str
-    ) -> str | None:
-        """What makes this occasion; None where ``once_per`` names something that is missing."""
-        per = trigger.spec.once_per
-        if per is None or trigger.once_every is not None:
-            return _safe(key)
-        if per == "ever":
-            return "ever"
-        value: Any = origin if per.startswith("event.") else profile
-        for part in per.removeprefix("event.").split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return (
-            None if value is None else _safe(value.isoformat() if hasattr(value, "isoformat") else str(value))
-        )
-
-    def wait_end(self, trigger: Trigger, profile: LiveProfile, start: datetime, *, place: int) -> datetime:
-        """When the wait at ``place`` is over that begins at ``start``."""
-        wait = trigger.ops[place].wait
-        assert wait is not None
-        zone = zone_of(profile.attributes.get("timezone"), self._timezone)
-        hour = profile["preferred_hour"] if wait.preferred else None
-        return wait.end(start, zone, hour)
-
-    def _note(
-        self,
-        batch: Batch,
-        trigger: Trigger,
-        profile_id: str,
-        what: Any,
-        reason: str = "",
-        *,
-        run: Run | None = None,
-        **more: Any,
-    ) -> None:
-        self.journal.note(batch.now, trigger.name, profile_id, what, reason, run=run, **more)
-
-
-def _always_new(trigger: Trigger) -> bool:
-    """Whether each event is an occasion of its own, which the store cannot have: events are taken once."""
-    return trigger.spec.once_per is None and trigger.start.event is not None
-
-
-def _origin(origin: Mapping[str, Any]) -> bytes:
-    return orjson.dumps({key: value for key, value in origin.items() if value is not None}, default=str)
-
-
-def _came_to_nothing(run: Run) -> bool:
-    return run.state in ("cancelled", "suppressed") and run.mails == 0
-
-
-def _safe(text: str) -> str:
-    """A text as part of an occasion: itself where it is short and plain, else its fingerprint."""
-    return text if _PLAIN.fullmatch(text) else fingerprint("occasion", text)

@@ -22,14 +22,16 @@ from mailwright.model.identity import message_id
 from mailwright.model.message import Message, SkipReason
 from send import Adapter, DeliveryPolicy, Outbox
 from send.outbox.enlist import enlist_in
-from send.policy import QuietHours
 from send.prepare import Preparer
-from triggers.begin import Batch, Beginner
+from triggers.batch import Batch
+from triggers.begin import Beginner
+from triggers.caps import Caps
+from triggers.decide import Decider
 from triggers.mails import Made, MailMaker, Snapshot
 from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Op, Trigger
-from triggers.runs import ASLEEP, Journal, Run, last_seen
+from triggers.runs import Journal, Run
 from triggers.schema import records
 from triggers.store import Store
 from triggers.world import World
@@ -75,6 +77,10 @@ class Firing:
         self._store, self._beginner, self._adapter = store, beginner, adapter
         self._mails, self._lease_s = MailMaker(world), lease_s
         self._lock = lock
+        self._caps = Caps(triggers, store)
+        self._decider = Decider(
+            triggers, people, beginner.occasions, beginner.journal, timezone=world.workspace.spec.timezone
+        )
         self._preparer = Preparer(adapter, DeliveryPolicy())
         self.owner = f"{socket.gethostname()[:20]}-{os.getpid()}-{secrets.token_hex(4)}"
 
@@ -104,11 +110,11 @@ class Firing:
             )
             ids = sorted({run.profile_id for run in claimed})
             profiles = self._people.load(connection, self._store.standing(connection, ids), ids)
-            sent = self._counted(connection, claimed, now)
+            sent = self._caps.before(connection, claimed, now)
         due = [Due(run) for run in sorted(claimed, key=self._rank)]
         for one in due:
-            self._advance(one, profiles[one.run.profile_id], now)
-            if one.effect is not None and (capped := self._capped(sent, one.run, now)):
+            one.effect = self._decider.advance(one.run, profiles[one.run.profile_id], now)
+            if one.effect is not None and (capped := self._caps.reached(sent, one.run, now)):
                 # It would be made for nothing.
                 one.made = Made(None, str(SkipReason.CAPPED), capped)
         wanted = {one.run.profile_id for one in due if one.effect is not None}
@@ -117,88 +123,6 @@ class Firing:
     def _rank(self, run: Run) -> tuple[int, datetime, int]:
         trigger = self._triggers.get(run.trigger)
         return (-trigger.spec.priority if trigger else 0, run.due_at, run.seq or 0)
-
-    # ── deciding ──
-
-    def _advance(self, due: Due, profile: LiveProfile, now: datetime) -> None:
-        """On to the next wait, or to the effect that is next."""
-        run, trigger = due.run, self._triggers.get(due.run.trigger)
-        if trigger is None or run.version != trigger.version:
-            self._over(run, "suppressed", "trigger_changed", now)
-            return
-        if run.place == ASLEEP and not self._woken(run, trigger, profile, now):
-            return
-        if trigger.ops[run.place].what == "wait":
-            run.place += 1
-        while True:
-            op = trigger.ops[run.place]
-            if op.what == "wait":
-                run.due_at = self._beginner.wait_end(trigger, profile, now, place=run.place)
-                self._note(run, "waits", now, due_at=run.due_at)
-                return
-            if op.what == "branch":
-                self._branch(run, op, profile, now)
-            elif op.what == "jump":
-                run.place = op.otherwise
-            elif op.what == "end":
-                self._over(run, "done", "", now)
-                return
-            else:
-                if op.what == "set" or self._may_send(run, trigger, profile, now):
-                    due.effect = op
-                return
-
-    def _woken(self, run: Run, trigger: Trigger, profile: LiveProfile, now: datetime) -> bool:
-        """Whether the profile has been silent for long enough, and the wait after that is over."""
-        assert trigger.inactivity is not None
-        seen = last_seen(profile) or run.started_at
-        until = trigger.inactivity.shift(seen) or now
-        if until > now:
-            run.due_at, run.changed = until, True
-            return False
-        run.occasion, run.place, run.changed = f"since:{seen.isoformat()}", 0, True
-        ends = self._beginner.wait_end(trigger, profile, until, place=0)
-        context = self._people.context(profile, now, segments=bool(trigger.when.segments))
-        if not trigger.when.holds(profile, context):
-            why = self._journal.why(trigger.when, profile, context)
-            self._over(run, "suppressed", "when", now, detail=why)
-            return False
-        self._note(run, "started", now, due_at=ends)
-        if ends > now:
-            run.due_at = ends
-            return False
-        return True
-
-    def _branch(self, run: Run, op: Op, profile: LiveProfile, now: datetime) -> None:
-        assert op.rule is not None
-        context = self._people.context(profile, now, segments=bool(op.rule.segments))
-        holds = bool(op.rule.holds(profile, context))
-        why = self._journal.why(op.rule, profile, context)
-        self._note(run, "branched", now, reason="then" if holds else "else", detail=why)
-        run.place = run.place + 1 if holds else op.otherwise
-
-    def _may_send(self, run: Run, trigger: Trigger, profile: LiveProfile, now: datetime) -> bool:
-        """What speaks against a mail before it is made; caps are counted when it is written."""
-        spec = trigger.spec
-        latest = None if trigger.skip_after is None else trigger.skip_after.shift(run.due_at)
-        if latest is not None and now > latest:
-            self._over(run, "suppressed", "missed", now, detail=f"due at {run.due_at.isoformat()}")
-            return False
-        context = self._people.context(profile, now, segments=bool(trigger.when.segments))
-        if not trigger.when.holds(profile, context):
-            why = self._journal.why(trigger.when, profile, context)
-            self._over(run, "suppressed", "when", now, detail=why)
-            return False
-        if spec.quiet_hours is not None:
-            quiet = QuietHours(
-                spec.quiet_hours.start, spec.quiet_hours.end, self._world.workspace.spec.timezone
-            )
-            until = quiet.until(now, profile.attributes.get("timezone") or "")
-            if until is not None:
-                run.due_at = until
-                self._note(run, "waits", now, reason="quiet_hours", due_at=until)
-                return False
-        return True
 
     # ── rendering ──
 
@@ -247,7 +171,7 @@ class Firing:
                 still = self._store.unchanged(connection, [one.run for one in due], self.owner)
                 profiles = self._people.load(connection, rows, ids)
                 batch, going = Batch(connection, now, profiles), _Going()
-                going.sent = self._counted(connection, [one.run for one in due], now)
+                going.sent = self._caps.before(connection, [one.run for one in due], now)
                 for one in due:
                     if one.run.seq in still:
                         self._effect(batch, going, one)
@@ -271,7 +195,7 @@ class Firing:
             self._people.tell(profile, op.values or {})
             profile.version += 1
             batch.changed[run.profile_id] = profile
-            self._note(
+            self._journal.step(
                 run, "set", batch.now, detail=", ".join(f"{k} = {v}" for k, v in (op.values or {}).items())
             )
             self._next(run, profile, batch.now)
@@ -279,7 +203,7 @@ class Firing:
             return
         made = due.made
         assert made is not None
-        capped = self._capped(going.sent, run, batch.now) if made.message is not None else ""
+        capped = self._caps.reached(going.sent, run, batch.now) if made.message is not None else ""
         if made.message is None:
             if made.reason == SkipReason.HOLDOUT:
                 self._record(batch.connection, run, op.campaign, made, batch.now)
@@ -290,29 +214,6 @@ class Firing:
             self._send(going, run, made.message, batch.now)
             self._record(batch.connection, run, op.campaign, made, batch.now)
             self._next(run, profile, batch.now)
-
-    def _counted(
-        self, connection: sa.Connection, claimed: Sequence[Run], now: datetime
-    ) -> dict[str, list[tuple[str, float]]]:
-        """The mails of these profiles that a cap of one of these triggers may count."""
-        triggers = {run.trigger: self._triggers.get(run.trigger) for run in claimed}
-        caps = [cap for trigger in triggers.values() if trigger is not None for cap in trigger.caps]
-        if not caps:
-            return {}
-        since = min((-cap.per).shift(now) or now for cap in caps)
-        return self._store.sends_of(connection, {run.profile_id for run in claimed}, since)
-
-    def _capped(self, sent: Mapping[str, list[tuple[str, float]]], run: Run, now: datetime) -> str:
-        """Which cap is reached; nothing: none."""
-        mine = sent.get(run.profile_id, ())
-        for cap in self._triggers[run.trigger].caps if mine else ():
-            since = (-cap.per).shift(now) or now
-            from_then = since.timestamp()
-            count = sum(at > from_then and (cap.across or of == run.trigger) for of, at in mine)
-            if count >= cap.count:
-                whose = "all triggers" if cap.across else "this trigger"
-                return f"{cap.count} of {whose} since {since.isoformat()}"
-        return ""
 
     def _send(self, going: _Going, run: Run, message: Message, now: datetime) -> None:
         going.messages.append(message)
@@ -328,7 +229,7 @@ class Firing:
             )
         )
         run.mails += 1
-        self._note(run, "sent", now, campaign=message.campaign, message_id=message.message_id)
+        self._journal.step(run, "sent", now, campaign=message.campaign, message_id=message.message_id)
 
     def _record(self, connection: sa.Connection, run: Run, campaign: str, made: Made, now: datetime) -> None:
         """What measuring will need of a mail, or of one that was held back."""
@@ -367,7 +268,7 @@ class Firing:
         self, run: Run, profile: LiveProfile, campaign: str, reason: str, now: datetime, detail: str = ""
     ) -> None:
         """No mail: a journey goes on with its next step, all else is over."""
-        self._note(run, "suppressed", now, campaign=campaign, reason=reason, detail=detail)
+        self._journal.step(run, "suppressed", now, campaign=campaign, reason=reason, detail=detail)
         if len(self._triggers[run.trigger].ops) > 3:
             self._next(run, profile, now)
         else:
@@ -381,11 +282,4 @@ class Firing:
             run.end("done", "", now)
         elif trigger.ops[run.place].what == "wait":
             profile.at(now)
-            run.due_at = self._beginner.wait_end(trigger, profile, now, place=run.place)
-
-    def _over(self, run: Run, state: Any, reason: str, now: datetime, detail: str = "") -> None:
-        run.end(state, reason, now)
-        self._note(run, "suppressed" if state == "suppressed" else "ended", now, reason=reason, detail=detail)
-
-    def _note(self, run: Run, what: Any, now: datetime, **more: Any) -> None:
-        self._journal.note(now, run.trigger, run.profile_id, what, run=run, occasion=run.occasion, **more)
+            run.due_at = self._beginner.occasions.wait_end(trigger, profile, now, place=run.place)

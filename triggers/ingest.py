@@ -14,7 +14,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from mailwright.errors import SendError
-from triggers.begin import Batch, Beginner
+from triggers.batch import Batch
+from triggers.begin import Beginner
 from triggers.calls import Call, CallReader, Refused
 from triggers.people import People
 from triggers.schema import aliases, events

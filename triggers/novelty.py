@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from mailwright.model.schema import ADDED, PURCHASED, VIEWED
 from mailwright.models import tuned_spec
 from recommend import recommend_items
-from triggers.begin import Batch, Beginner
+from triggers.batch import Batch
+from triggers.begin import Beginner
 from triggers.program import Trigger
 from triggers.schema import items, recommended
 from triggers.store import Store

@@ -145,6 +145,10 @@ class Journal:
         if run is not None:
             run.note(decision)
 
+    def step(self, run: Run, what: What, at: datetime, **more: Any) -> None:
+        """Something was decided about a run."""
+        self.note(at, run.trigger, run.profile_id, what, run=run, occasion=run.occasion, **more)
+
     def why(self, rule: Rule, profile: Mapping[str, Any], context: RuleContext) -> str:
         """The values that decided a rule, where somebody will read it."""
         if self.kept is None:

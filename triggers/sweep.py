@@ -15,7 +15,8 @@ from cronsim import CronSim
 from audience import add_features
 from mailwright.engine import beside, segment_audience
 from rules import evaluate_rules
-from triggers.begin import Batch, Beginner
+from triggers.batch import Batch
+from triggers.begin import Beginner
 from triggers.novelty import Novelty
 from triggers.people import People
 from triggers.program import Trigger

@@ -1,0 +1,202 @@
+"""What makes a run new: begun for its occasion, begun again, moved on, or refused because it was there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from mailwright.model.identity import fingerprint
+from triggers.batch import Batch
+from triggers.profile import LiveProfile
+from triggers.program import Trigger
+from triggers.runs import Journal, Run
+from triggers.store import Past, Store
+from triggers.waits import zone_of
+
+_PLAIN = re.compile(r"[\w.:+@-]{1,80}")
+
+
+class Occasions:
+    """Runs by their occasions: each has at most one."""
+
+    def __init__(
+        self, triggers: Mapping[str, Trigger], store: Store, journal: Journal, *, timezone: str
+    ) -> None:
+        self._store, self._journal, self._timezone = store, journal, timezone
+        self._remembering = sorted(name for name, t in triggers.items() if not _always_new(t))
+
+    def begin(
+        self,
+        batch: Batch,
+        trigger: Trigger,
+        profile_id: str,
+        origin: dict[str, Any],
+        key: str,
+        at: datetime,
+    ) -> None:
+        """Start a run for this occasion, or move the one that waits on, unless something speaks against it.
+        ``key`` makes the occasion where ``once_per`` does not."""
+        profile = batch.profiles[profile_id]
+        cancelled = [name for name in trigger.spec.unless if profile.view.count(name, at, batch.now)]
+        if cancelled:
+            self.note(batch, trigger, profile_id, "ignored", "unless", detail=cancelled[0])
+            return
+        occasion = self._occasion(trigger, profile, origin, key)
+        if occasion is None:
+            self.note(
+                batch, trigger, profile_id, "ignored", "no_occasion", detail=trigger.spec.once_per or ""
+            )
+            return
+        due = self.wait_end(trigger, profile, at, place=0)
+        mine = [
+            r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name and r.state == "waiting"
+        ]
+        waiting = next((run for run in mine if run.place == 0), None)
+        if trigger.spec.again != "each" and mine and trigger.inactivity is None:
+            self._again(batch, trigger, profile_id, mine[0], waiting, occasion, origin, due)
+            return
+        run = self._fresh(batch, trigger, profile_id, occasion, origin, due)
+        if run is not None:
+            batch.runs[profile_id].append(run)
+            self.note(batch, trigger, profile_id, "started", run=run, occasion=occasion, due_at=due)
+
+    def _again(
+        self,
+        batch: Batch,
+        trigger: Trigger,
+        profile_id: str,
+        first: Run,
+        waiting: Run | None,
+        occasion: str,
+        origin: dict[str, Any],
+        due: datetime,
+    ) -> None:
+        if waiting is None or trigger.spec.again == "keep":
+            self.note(batch, trigger, profile_id, "ignored", "under_way", occasion=first.occasion)
+            return
+        if due < waiting.due_at and waiting.began_at > (origin.get("at") or batch.now):
+            self.note(batch, trigger, profile_id, "ignored", "older", occasion=waiting.occasion)
+            return
+        if occasion != waiting.occasion and not _always_new(trigger):
+            past = self._past(batch, trigger, profile_id)
+            if any(run.occasion == occasion for run in past):
+                self.note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
+                return
+        waiting.occasion, waiting.origin, waiting.due_at = occasion, _origin(origin), due
+        self.note(batch, trigger, profile_id, "restarted", run=waiting, occasion=occasion, due_at=due)
+
+    def _fresh(
+        self,
+        batch: Batch,
+        trigger: Trigger,
+        profile_id: str,
+        occasion: str,
+        origin: dict[str, Any],
+        due: datetime,
+    ) -> Run | None:
+        """A new run, or this occasion's again where it came to nothing; None: it has had its mail."""
+        here = [r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name]
+        if trigger.once_every is not None:
+            since = (-trigger.once_every).shift(batch.now) or batch.now
+            past = self._past(batch, trigger, profile_id)
+            fresh = any(r.seq is None and not _came_to_nothing(r) for r in here)
+            if fresh or any(r.started_at > since.timestamp() and not r.came_to_nothing for r in past):
+                self.note(
+                    batch, trigger, profile_id, "ignored", "once_per", detail=trigger.spec.once_per or ""
+                )
+                return None
+        known = next((r for r in here if r.occasion == occasion), None)
+        if (
+            known is None
+            and not _always_new(trigger)
+            and any(r.occasion == occasion for r in self._past(batch, trigger, profile_id))
+        ):
+            known = self._store.run(batch.connection, trigger.name, profile_id, occasion)
+        if known is None:
+            return self.new(trigger, profile_id, occasion, origin, due, batch.now)
+        if not _came_to_nothing(known):
+            self.note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
+            return None
+        if known in here:
+            here_runs = batch.runs[profile_id]
+            del here_runs[next(i for i, r in enumerate(here_runs) if r is known)]
+        again = self.new(trigger, profile_id, occasion, origin, due, batch.now)
+        again.seq, again.rev, again.trace = known.seq, known.rev, known.trace
+        return again
+
+    def new(
+        self,
+        trigger: Trigger,
+        profile_id: str,
+        occasion: str,
+        origin: Mapping[str, Any],
+        due: datetime,
+        now: datetime,
+    ) -> Run:
+        """A run at its first place."""
+        run = Run(None, trigger.name, profile_id, occasion, 0, trigger.version, due, now, _origin(origin))
+        run.changed = True
+        return run
+
+    def _past(self, batch: Batch, trigger: Trigger, profile_id: str) -> list[Past]:
+        return batch.past(self._store, profile_id, trigger.name, self._remembering)
+
+    def _occasion(
+        self, trigger: Trigger, profile: LiveProfile, origin: Mapping[str, Any], key: str
+    ) -> str | None:
+        """What makes this occasion; None where ``once_per`` names something that is missing."""
+        per = trigger.spec.once_per
+        if per is None or trigger.once_every is not None:
+            return _safe(key)
+        if per == "ever":
+            return "ever"
+        value: Any = origin if per.startswith("event.") else profile
+        for part in per.removeprefix("event.").split("."):
+            value = value.get(part) if isinstance(value, Mapping) else None
+        return (
+            None if value is None else _safe(value.isoformat() if hasattr(value, "isoformat") else str(value))
+        )
+
+    def wait_end(self, trigger: Trigger, profile: LiveProfile, start: datetime, *, place: int) -> datetime:
+        """When the wait at ``place`` is over that begins at ``start``."""
+        wait = trigger.ops[place].wait
+        assert wait is not None
+        zone = zone_of(profile.attributes.get("timezone"), self._timezone)
+        hour = profile["preferred_hour"] if wait.preferred else None
+        return wait.end(start, zone, hour)
+
+    def note(
+        self,
+        batch: Batch,
+        trigger: Trigger,
+        profile_id: str,
+        what: Any,
+        reason: str = "",
+        *,
+        run: Run | None = None,
+        **more: Any,
+    ) -> None:
+        """Something was decided about a trigger and a profile."""
+        self._journal.note(batch.now, trigger.name, profile_id, what, reason, run=run, **more)
+
+
+def _always_new(trigger: Trigger) -> bool:
+    """Whether each event is an occasion of its own, which the store cannot have: events are taken once."""
+    return trigger.spec.once_per is None and trigger.start.event is not None
+
+
+def _origin(origin: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({key: value for key, value in origin.items() if value is not None}, default=str)
+
+
+def _came_to_nothing(run: Run) -> bool:
+    return run.state in ("cancelled", "suppressed") and run.mails == 0
+
+
+def _safe(text: str) -> str:
+    """A text as part of an occasion: itself where it is short and plain, else its fingerprint."""
+    return text if _PLAIN.fullmatch(text) else fingerprint("occasion", text)
