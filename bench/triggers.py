@@ -175,7 +175,7 @@ def latency(store: str, root: Path, count: int, per_s: float = 50) -> dict[str, 
 
 def pending(root: Path, sleeping: int, folder: Path) -> dict[str, Any]:
     """A process of its own opens the workspace over that many sleeping runs: a restart, so what the first
-    start leaves on disk (the model, the compiled mails) is there. ``first_start_s``: that one's, over none."""
+    start leaves on disk (the model, the compiled mails) is there. ``first_start_s`` is over none."""
     from sqlalchemy import insert
 
     from triggers.schema import runs

@@ -27,10 +27,12 @@ _INVISIBLE = re.compile(r"display\s*:\s*none")
 def settle(text: str) -> str:
     """Text with its marks turned into line breaks: where several meet the strongest counts."""
     paragraphs: list[str] = []
+    last = ""
     for part in text.split(PARAGRAPH):
         shown = part.strip(_EDGES)
-        if shown and not (paragraphs and is_repeat(shown, paragraphs[-1])):
+        if shown and (shown != last or not is_repeat(shown, last)):
             paragraphs.append(shown)
+            last = shown
     text = "\n\n".join(paragraphs)
     if LINE in text:
         text = "\n".join([line.strip(" ") for line in text.split(LINE)])
