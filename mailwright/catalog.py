@@ -28,7 +28,13 @@ RECOMMENDATIONS = Attribute(
             "item_id": Attribute(type="string"),
             "source": Attribute(type="string"),
             "score": Attribute(type="number"),
-            "reason": Attribute(type="string"),
+            "reason": Attribute(type="string", description="the reason as an English sentence"),
+            "reason_kind": Attribute(
+                type="string", description="what kind of reason it is: bought, popular …"
+            ),
+            "reason_about": Attribute(
+                type="string", description="what it is about, where it names something"
+            ),
         },
     ),
 )

@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from audience import FEATURES, add_features, arrow_schema
 from mailwright.catalog import RECOMMENDATIONS, profile_schema
+from mailwright.model.recommendation import SENTENCES, SENTENCES_ABOUT, Reason
 from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES, Attribute, Schema
 from mailwright.workspace import Workspace
 
@@ -63,7 +64,15 @@ def listed(items: Sequence[Mapping[str, Any]]) -> pa.Array:
     """One profile's list of written items, as the frame holds it."""
     kind = arrow_schema({"recommendations": RECOMMENDATIONS}).field(0).type
     fields = [part.name for part in kind.value_type]
-    return pa.array([[{name: item.get(name) for name in fields} for item in items]], kind)
+    return pa.array([[{name: item.get(name) for name in fields} | _told(item) for item in items]], kind)
+
+
+def _told(item: Mapping[str, Any]) -> dict[str, str]:
+    """The sentence of a reason that is written as its kind alone."""
+    kind, about = item.get("reason_kind"), item.get("reason_about") or ""
+    if item.get("reason") or kind not in (SENTENCES_ABOUT if about else SENTENCES):
+        return {}
+    return {"reason": Reason(kind, about).text}
 
 
 def item_table(items: Sequence[Mapping[str, Any]], schema: Schema) -> pa.Table:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from mailwright.model.recommendation import Reason
 from recommend.arrays import F64, I64, Mask
 from recommend.context import Context
 from recommend.tiers import Scored
@@ -14,7 +15,7 @@ from recommend.tiers import Scored
 class ForEverybody:
     """``scores`` is float64[columns], -inf for what is not recommended; ``reason`` is given the item."""
 
-    def __init__(self, context: Context, source: str, scores: F64, reason: Callable[[int], str]) -> None:
+    def __init__(self, context: Context, source: str, scores: F64, reason: Callable[[int], Reason]) -> None:
         self.source = source
         self._scores, self._reason, self._rows = scores, reason, context.profiles.num_rows
 
@@ -28,5 +29,5 @@ class ForEverybody:
     def because(self, rows: I64, items: I64) -> I64:  # noqa: ARG002 the same for every row
         return items
 
-    def reason(self, code: int) -> str:
+    def reason(self, code: int) -> Reason:
         return self._reason(code)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import sparse
 
+from mailwright.model.recommendation import Reason
 from recommend.arrays import F64, I64, Mask
 from recommend.context import Context
 from recommend.ratings import Pairs
@@ -74,12 +75,17 @@ def _strongest(pairs: Pairs, rows: I64) -> tuple[I64, Mask]:
     return found, there
 
 
-def tell_cause(context: Context, code: int, otherwise: str) -> str:
-    """The reason that belongs to a code of ``find_causes``."""
+def tell_cause(context: Context, code: int, otherwise: str) -> Reason:
+    """What a code of ``find_causes`` means; ``otherwise`` is the kind of reason without a cause."""
     if code < 0:
-        return otherwise
+        return Reason(otherwise)
     verb = "bought" if code & 1 else "viewed"
-    return f"because you {verb} {'it' if code & 2 else context.catalogue.titles[code // 4]}"
+    return Reason(verb, "" if code & 2 else context.catalogue.titles[code // 4])
+
+
+def tell_seed(context: Context, code: int, kind: str) -> Reason:
+    """The reason of this kind about the item that a code of ``find_causes`` names, where it names one."""
+    return Reason(kind, context.catalogue.titles[code // 4] if code >= 0 else "")
 
 
 def own_history(context: Context) -> sparse.csr_matrix | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mailwright.model.recommendation import Reason
 from recommend.arrays import I64
 from recommend.recommendations import Recommendations
 
@@ -30,7 +31,7 @@ def mixed(parts: Sequence[tuple[I64, Recommendations]]) -> Recommendations:
         part = part_of(source)
         return found[part].explain(source - int(first[part]), local[rows], items)
 
-    def reason(source: int, code: int) -> str:
+    def reason(source: int, code: int) -> Reason:
         part = part_of(source)
         return found[part].reason(source - int(first[part]), code)
 

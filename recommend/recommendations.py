@@ -11,12 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mailwright.model.recommendation import Recommendation
+from mailwright.model.recommendation import Reason, Recommendation
 from recommend.arrays import F64, I32, I64, flat
 
 STRUCT = pa.struct(
-    [("item_id", pa.string()), ("source", pa.string()), ("score", pa.float64()), ("reason", pa.string())]
+    [
+        ("item_id", pa.string()),
+        ("source", pa.string()),
+        ("score", pa.float64()),
+        ("reason", pa.string()),
+        ("reason_kind", pa.string()),
+        ("reason_about", pa.string()),
+    ]
 )
+"""A cell of ``Recommendations.column``; ``reason`` is the English sentence of the two after it."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +42,7 @@ class Recommendations:
     notes: Callable[[int], str]
     explain: Callable[[int, I64, I64], I64]
     """(source, rows, items[rows, k]) → codes of reasons."""
-    reason: Callable[[int, int], str]
+    reason: Callable[[int, int], Reason]
     """(source, code) → the reason."""
     _codes: dict[int, I64] = field(default_factory=dict, compare=False)
 
@@ -46,7 +54,7 @@ class Recommendations:
                 item_id=ids[int(item)].as_py(),
                 source=self.source_names[source],
                 score=float(score),
-                reason=self.reason(int(source), int(code)),
+                reason=self.reason(int(source), int(code)).text,
             )
             for item, source, score, code in zip(
                 self.items[row], self.sources[row], self.scores[row], codes, strict=True
@@ -64,13 +72,15 @@ class Recommendations:
         codes = self._codes_of(np.arange(len(self.items)))[there]
         sources = self.sources[there].astype(np.int64)
         keys, place = np.unique(np.stack([sources, codes]), axis=1, return_inverse=True)
-        reasons = pa.array([self.reason(int(source), int(code)) for source, code in keys.T], pa.string())
+        reasons = [self.reason(int(source), int(code)) for source, code in keys.T]
+        told = [(reason.text, reason.kind, reason.about or None) for reason in reasons]
+        texts = zip(*told, strict=True) if told else ((), (), ())
         structs = pa.StructArray.from_arrays(
             [
                 flat(self.item_ids).cast(pa.string()).take(pa.array(self.items[there])),
                 pa.array(self.source_names, pa.string()).take(pa.array(sources)),
                 pa.array(self.scores[there], pa.float64()),
-                reasons.take(pa.array(place.ravel())),
+                *(pa.array(text, pa.string()).take(pa.array(place.ravel())) for text in texts),
             ],
             fields=list(STRUCT),
         )

@@ -12,7 +12,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal, format_percent
 
-from render.language import MAX_TEXT, LimitError, MissingValueError, number, spend
+from render.language import MAX_TEXT, LimitError, MissingValueError, number, spend, text
 
 MEMO = 16_384
 """Values that each format remembers."""
@@ -82,6 +82,19 @@ def percent(value: Any, digits: int = 0, *, locale: str) -> str:
     )
 
 
+@lru_cache(MEMO)
+def country(value: Any, *, locale: str) -> str:
+    """``NO`` → ``Norway``; what is no ISO 3166 code is shown as it is."""
+    if value is None:
+        raise MissingValueError("a missing country")
+    return str(_territories(locale).get(str(value).upper(), text(value)))
+
+
+@lru_cache(512)
+def _territories(locale: str) -> Any:
+    return Locale.parse(locale.replace("-", "_")).territories
+
+
 def dates(zone_name: str) -> Callable[..., str]:
     """The ``date`` filter for a workspace's time zone."""
     place = zone(zone_name)
@@ -134,5 +147,5 @@ def translator(tables: dict[str, dict[str, Any]], default: str) -> Callable[...,
     return translate
 
 
-LOCAL_FILTERS = frozenset({"money", "number", "percent", "date"})
+LOCAL_FILTERS = frozenset({"country", "money", "number", "percent", "date"})
 """Filters whose result depends on the locale of the mail."""

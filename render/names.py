@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from mailwright.model.recommendation import OWN_FIELDS
 from mailwright.model.schema import ITEM_ATTRIBUTES, Schema
 from mailwright.model.workspace import WorkspaceSpec
 from render.asked import askable
@@ -36,7 +37,7 @@ def visible_names(catalog: RuleCatalog) -> frozenset[str]:
 
 def item_fields(settings: WorkspaceSpec) -> frozenset[str]:
     """Fields of the catalogue's items: what everyone sees of an item is the same."""
-    return frozenset({**ITEM_ATTRIBUTES, **settings.item}) - {"source", "score", "reason"}
+    return frozenset({**ITEM_ATTRIBUTES, **settings.item}) - set(OWN_FIELDS)
 
 
 def certain_names(attributes: Schema) -> frozenset[str]:

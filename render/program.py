@@ -17,7 +17,7 @@ from render.compiled import CompiledCampaign
 from render.constants import BUILTINS, COMPUTE
 from render.context import RenderContext
 from render.filling import Around, Filling, Show
-from render.formats import dates, decimal, known_locale, money, percent, translator
+from render.formats import country, dates, decimal, known_locale, money, percent, translator
 from render.language import (
     MAX_BYTES,
     MAX_STEPS,
@@ -87,6 +87,7 @@ class Program:
         names: dict[str, Any] = {
             **COMPUTE,
             **{f"e{name}": escape for name, escape in escapes.encoders(code.mode).items()},
+            "f_country": country,
             "f_money": money,
             "f_number": decimal,
             "f_percent": percent,

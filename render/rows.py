@@ -7,7 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from mailwright.model.recommendation import ASKED
+from mailwright.model.recommendation import ASKED, OWN_FIELDS
 
 Row = dict[str, Any]
 
@@ -15,8 +15,8 @@ Row = dict[str, Any]
 def batch_rows(batch: pa.RecordBatch, names: Iterable[str], items: Mapping[str, Row]) -> Iterator[Row]:
     """A dict for each row of a batch with every name of ``names`` (missing: None).
 
-    Recommendations become the catalogue's item with source, score and reason beside its fields; an item that
-    the catalogue does not have is left out.
+    Recommendations become the catalogue's item with ``OWN_FIELDS`` beside its fields (missing where the frame
+    has none); an item that the catalogue does not have is left out.
     """
     columns = set(batch.schema.names)
     plain = [name for name in names if name in columns and not is_list(name)]
@@ -49,13 +49,22 @@ def recommended(column: pa.Array, items: Mapping[str, Row]) -> Iterator[list[Row
     """For each row the recommended items, best first."""
     lengths = [length or 0 for length in column.value_lengths().to_pylist()]
     flat = column.flatten()
-    ids, sources, scores, reasons = (
-        python_values(flat.field(name)) for name in ("item_id", "source", "score", "reason")
+    there = {field.name for field in flat.type}
+    ids = python_values(flat.field("item_id"))
+    sources, scores, reasons, kinds, abouts = (
+        python_values(flat.field(name)) if name in there else [None] * len(flat) for name in OWN_FIELDS
     )
     start = 0
     for length in lengths:
         yield [
-            {**items[ids[i]], "source": sources[i], "score": scores[i], "reason": reasons[i]}
+            {
+                **items[ids[i]],
+                "source": sources[i],
+                "score": scores[i],
+                "reason": reasons[i],
+                "reason_kind": kinds[i],
+                "reason_about": abouts[i],
+            }
             for i in range(start, start + length)
             if ids[i] in items
         ]
@@ -65,10 +74,9 @@ def recommended(column: pa.Array, items: Mapping[str, Row]) -> Iterator[list[Row
 def mapping_row(row: Mapping[str, Any], names: Iterable[str], items: Mapping[str, Row]) -> Row:
     """The same of one profile given as a mapping, whose lists of items are mappings with ``item_id``."""
     made = {name: row.get(name) for name in names}
-    own = ("source", "score", "reason")
     for column in ("recommendations", *(name for name in made if name.startswith(ASKED))):
         made[column] = [
-            {**items[given["item_id"]], **{name: given.get(name) for name in own}}
+            {**items[given["item_id"]], **{name: given.get(name) for name in OWN_FIELDS}}
             for given in row.get(column) or ()
             if given["item_id"] in items
         ]

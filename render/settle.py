@@ -15,13 +15,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mailwright.model.recommendation import ASKED, Ask
+from mailwright.model.recommendation import ASKED, OWN_FIELDS, Ask
 from render.compiled import CompiledCampaign
 
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[np.int32]
 ITEM = pa.struct(
-    [("item_id", pa.string()), ("source", pa.string()), ("score", pa.float64()), ("reason", pa.string())]
+    [
+        ("item_id", pa.string()),
+        *((name, pa.float64() if name == "score" else pa.string()) for name in OWN_FIELDS),
+    ]
 )
 NONE = -1
 

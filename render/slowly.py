@@ -117,6 +117,7 @@ class SlowWay:
         )
         environment.filters = {name: _lenient(function) for name, function in FILTERS.items()}
         local: dict[str, Callable[..., str]] = {
+            "country": formats.country,
             "money": formats.money,
             "number": formats.decimal,
             "percent": formats.percent,

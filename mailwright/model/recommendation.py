@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from babel import Locale
+
 
 class Source(StrEnum):
     """Which tier of the chain an item came from, from the most personal to the least."""
@@ -16,6 +18,56 @@ class Source(StrEnum):
     COHORT = "cohort"
     POPULAR = "popular"
     EDITORIAL = "editorial"
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why an item is shown. Mails say it in their reader's language (``blocks/partials/reason.mjml``), traces
+    in English.
+
+    ``kind`` is a key of ``SENTENCES`` or ``SENTENCES_ABOUT``; a kind of one's own brings its ``sentence``.
+    ``about`` is the title of an item, of ``country`` an ISO 3166 code, of ``price`` whole percents; empty
+    where there is nothing to name.
+    """
+
+    kind: str
+    about: str = ""
+    sentence: str = ""
+
+    @property
+    def text(self) -> str:
+        """The English sentence: "because you bought Wool cap"."""
+        if self.sentence or not self.about:
+            return self.sentence or SENTENCES[self.kind]
+        about = self.about
+        if self.kind == "country":
+            about = str(Locale("en").territories.get(about.upper(), about))
+        return SENTENCES_ABOUT[self.kind].replace("{about}", about)
+
+
+SENTENCES = {
+    "bought": "because you bought it",
+    "viewed": "because you viewed it",
+    "taste": "chosen by what you like",
+    "seen": "like what you have looked at",
+    "cohort": "popular with people like you",
+    "popular": "popular now",
+    "editorial": "picked for you by our editors",
+    "similar": "similar to what you chose",
+    "together": "often bought together",
+    "recent": "you looked at it lately",
+    "new": "new in the shop",
+    "trending": "trending now",
+}
+SENTENCES_ABOUT = {
+    "bought": "because you bought {about}",
+    "viewed": "because you viewed {about}",
+    "country": "popular in {about}",
+    "cohort": "popular in {about}",
+    "similar": "similar to {about}",
+    "together": "often bought with {about}",
+    "price": "its price has dropped by {about} %",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +81,8 @@ class Recommendation:
     """For the reader of the trace, and fit for the reader of the mail: "because you bought Wool cap"."""
 
 
+OWN_FIELDS = ("source", "score", "reason", "reason_kind", "reason_about")
+"""What a recommended item has beside the fields that the catalogue gives it."""
 ASKED = "recommend:"
 """With what the frame's columns of asked lists begin."""
 MOST_ASKED = 50

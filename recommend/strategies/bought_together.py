@@ -9,9 +9,10 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
+from mailwright.model.recommendation import Reason
 from recommend.arrays import F64, I64, Mask
 from recommend.context import Context
-from recommend.history import find_causes, in_pairs
+from recommend.history import find_causes, in_pairs, tell_seed
 from recommend.tiers import Scored
 
 LEAST = 2
@@ -48,8 +49,8 @@ class BoughtTogether:
 
         return find_causes(self._seeds, rows, items, in_pairs(alike), 0.0)
 
-    def reason(self, code: int) -> str:
-        return f"often bought with {self._context.catalogue.titles[code // 4]}"
+    def reason(self, code: int) -> Reason:
+        return tell_seed(self._context, code, "together")
 
 
 def _together(context: Context) -> sparse.csr_matrix:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mailwright.model.recommendation import Reason
 from recommend.arrays import DAY_US, NEVER
 from recommend.context import Context
 from recommend.everybody import ForEverybody
@@ -17,5 +18,5 @@ def open_tier(context: Context) -> ForEverybody:
     age = (context.now.timestamp() * 1e6 - added.astype(np.float64)) / DAY_US
     new = (added != NEVER) & (age >= 0) & (age < NEW_DAYS)
     return ForEverybody(
-        context, "new_arrivals", np.where(new, 1 - age / NEW_DAYS, -np.inf), lambda _: "new in the shop"
+        context, "new_arrivals", np.where(new, 1 - age / NEW_DAYS, -np.inf), lambda _: Reason("new")
     )

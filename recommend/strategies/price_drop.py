@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mailwright.model.recommendation import Reason
 from recommend.arrays import F32, F64, I64, Mask
 from recommend.context import Context
 from recommend.tiers import Scored
@@ -46,8 +47,8 @@ class PriceDrop:
         percent: I64 = np.floor(100 * np.maximum(self._drop, 0) + 1e-9).astype(np.int64)[items]
         return percent
 
-    def reason(self, code: int) -> str:
-        return f"its price has dropped by {code} %"
+    def reason(self, code: int) -> Reason:
+        return Reason("price", str(code))
 
 
 def _price_before(context: Context) -> F64:

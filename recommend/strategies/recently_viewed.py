@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mailwright.model.recommendation import Reason
 from recommend.arrays import F32, F64, I64, Mask
 from recommend.context import Context
 from recommend.tiers import Scored
@@ -34,5 +35,5 @@ class RecentlyViewed:
     def because(self, rows: I64, items: I64) -> I64:  # noqa: ARG002
         return np.zeros(items.shape, np.int64)
 
-    def reason(self, code: int) -> str:  # noqa: ARG002
-        return "you looked at it lately"
+    def reason(self, code: int) -> Reason:  # noqa: ARG002
+        return Reason("recent")

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from mailwright.model.recommendation import Reason
 from recommend.arrays import I64, Mask
 from recommend.context import Context
-from recommend.history import find_causes, in_pairs
+from recommend.history import find_causes, in_pairs, tell_seed
 from recommend.likeness import Likeness
 from recommend.tiers import Scored
 
@@ -35,5 +36,5 @@ class Similar:
     def because(self, rows: I64, items: I64) -> I64:
         return find_causes(self._seeds, rows, items, in_pairs(self._likeness.alike), 0.0)
 
-    def reason(self, code: int) -> str:
-        return f"similar to {self._context.catalogue.titles[code // 4]}"
+    def reason(self, code: int) -> Reason:
+        return tell_seed(self._context, code, "similar")

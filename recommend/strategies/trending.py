@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from mailwright.model.recommendation import Reason
 from recommend.context import Context
 from recommend.everybody import ForEverybody
 
@@ -20,4 +21,4 @@ def open_tier(context: Context) -> ForEverybody:
     )
     expected = usual * now.sum() / max(usual.sum(), 1e-12)
     rise = ((now - expected) / np.sqrt(expected + 1))[context.candidates]
-    return ForEverybody(context, "trending", np.where(rise > 0, rise, -np.inf), lambda _: "trending now")
+    return ForEverybody(context, "trending", np.where(rise > 0, rise, -np.inf), lambda _: Reason("trending"))

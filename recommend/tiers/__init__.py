@@ -11,6 +11,7 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Protocol
 
+from mailwright.model.recommendation import Reason
 from recommend.arrays import F32, F64, I64, Mask
 from recommend.context import Context
 
@@ -40,8 +41,8 @@ class Tier(Protocol):
     def because(self, rows: I64, items: I64) -> I64:
         """What led to each item, int64[rows, k] for items int64[rows, k]; read by ``reason``."""
 
-    def reason(self, code: int) -> str:
-        """A reason a person can read."""
+    def reason(self, code: int) -> Reason:
+        """What a code of ``because`` means."""
 
 
 def open_tiers(context: Context) -> tuple[Tier, ...]:

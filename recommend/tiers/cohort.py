@@ -6,9 +6,8 @@ from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
-from babel import Locale
 
-from mailwright.model.recommendation import Source
+from mailwright.model.recommendation import Reason, Source
 from recommend.arrays import F64, I64, Mask, flat
 from recommend.context import Context
 from recommend.tiers import Scored
@@ -33,23 +32,23 @@ class Cohort:
     source: str = Source.COHORT
 
     def __init__(self, context: Context) -> None:
-        self._names: list[str] = []
+        self._reasons: list[Reason] = []
         self._of_row = np.full(context.profiles.num_rows, -1, np.int64)
         shares: list[F64] = []
         size = np.full(context.profiles.num_rows, np.inf)
         overall = context.popularity / max(context.popularity.sum(), 1e-12)
         fade = context.pairs.weight * np.exp2(-context.pairs.age / context.spec.popularity_half_life_days)
         profile = context.pairs.profile
-        for name, members in _cohorts(context):
+        for reason, members in _cohorts(context):
             inside = members[profile]
             counts = np.bincount(context.pairs.item[inside], fade[inside], minlength=context.catalogue.size)
             if counts.sum() < LEAST:
                 continue
             smaller = members & (members.sum() < size)
-            self._of_row[smaller], size[smaller] = len(self._names), members.sum()
+            self._of_row[smaller], size[smaller] = len(self._reasons), members.sum()
             share = (counts + SHRINK * overall) / (counts.sum() + SHRINK)
             shares.append(np.where(counts > 0, share, -np.inf)[context.candidates])
-            self._names.append(name)
+            self._reasons.append(reason)
         self._shares = np.array(shares).reshape(len(shares), len(context.candidates))
 
     def applies(self) -> Mask:
@@ -62,11 +61,11 @@ class Cohort:
     def because(self, rows: I64, items: I64) -> I64:
         return np.broadcast_to(self._of_row[rows][:, None], items.shape)
 
-    def reason(self, code: int) -> str:
-        return self._names[code]
+    def reason(self, code: int) -> Reason:
+        return self._reasons[code]
 
 
-def _cohorts(context: Context) -> Iterator[tuple[str, Mask]]:
+def _cohorts(context: Context) -> Iterator[tuple[Reason, Mask]]:
     """(reason, members) of each value of the cohort attributes and of each segment."""
     for attribute in context.spec.cohorts:
         if attribute in context.profiles.column_names:
@@ -74,15 +73,11 @@ def _cohorts(context: Context) -> Iterator[tuple[str, Mask]]:
             coded = values.dictionary_encode()
             rows = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
             for code, value in enumerate(coded.dictionary.to_pylist()):
-                yield f"popular {_place(attribute, value)}", rows == code
+                kind = "country" if attribute == "country" else "cohort"
+                yield Reason(kind, value), rows == code
     for column in context.segments.column_names if context.segments is not None else ():
         if column.startswith(SEGMENT):
             assert context.segments is not None
             members = flat(context.segments[column]).fill_null(False).to_numpy(zero_copy_only=False)
             # A segment's name is for the shop ("lapsed"), not for the reader of the mail.
-            yield "popular with people like you", members.astype(bool)
-
-
-def _place(attribute: str, value: str) -> str:
-    """ "in Norway" for a country's ISO code, "in <value>" for anything else."""
-    return f"in {Locale('en').territories.get(value.upper(), value) if attribute == 'country' else value}"
+            yield Reason("cohort"), members.astype(bool)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import sparse
 
-from mailwright.model.recommendation import Source
+from mailwright.model.recommendation import Reason, Source
 from recommend.arrays import F32, F64, I64, Mask
 from recommend.context import Context
 from recommend.history import find_causes, own_history, tell_cause
@@ -76,8 +76,8 @@ class Collaborative:
 
         return find_causes(self._context.pairs, rows, items, alike, ALIKE)
 
-    def reason(self, code: int) -> str:
-        return tell_cause(self._context, code, "chosen by what you like")
+    def reason(self, code: int) -> Reason:
+        return tell_cause(self._context, code, "taste")
 
     def _item_side(self, rows: I64) -> F64:
         """Factors, bias and a 1 of each candidate; zeros for one that the model does not know."""

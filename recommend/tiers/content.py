@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mailwright.model.recommendation import Source
+from mailwright.model.recommendation import Reason, Source
 from recommend.arrays import I64, Mask
 from recommend.context import Context
 from recommend.history import find_causes, in_pairs, own_history, tell_cause
@@ -53,5 +53,5 @@ class Content:
     def because(self, rows: I64, items: I64) -> I64:
         return find_causes(self._context.pairs, rows, items, in_pairs(self._likeness.alike), ALIKE)
 
-    def reason(self, code: int) -> str:
-        return tell_cause(self._context, code, "like what you have looked at")
+    def reason(self, code: int) -> Reason:
+        return tell_cause(self._context, code, "seen")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from mailwright.model.recommendation import Source
+from mailwright.model.recommendation import Reason, Source
 from recommend.arrays import rows_of
 from recommend.context import Context
 from recommend.everybody import ForEverybody
@@ -20,4 +20,4 @@ def open_tier(context: Context) -> ForEverybody:
     for place in reversed(range(len(items))):
         if items[place] >= 0 and (column := context.column[items[place]]) >= 0:
             scores[column] = len(items) - place
-    return ForEverybody(context, Source.EDITORIAL, scores, lambda _: "picked for you by our editors")
+    return ForEverybody(context, Source.EDITORIAL, scores, lambda _: Reason("editorial"))

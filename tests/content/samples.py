@@ -164,7 +164,7 @@ def _frame(settings: WorkspaceSpec, sample: Sample, number: int) -> pa.Table:
 
 def _listed(items: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     keys = RECOMMENDATIONS.items.fields if RECOMMENDATIONS.items and RECOMMENDATIONS.items.fields else {}
-    return [{key: item[key] for key in keys} for item in items]
+    return [{key: item.get(key) for key in keys} for item in items]
 
 
 @cache

@@ -53,6 +53,8 @@ def test_similar_items_are_like_what_was_asked_about_and_never_the_same(ask):
     assert all(int(one[1:]) % 2 == 0 and one != "i04" for one in ids(found))
     assert all(int(one[1:]) % 2 == 1 for one in ids(found, 1))
     assert found.row(0)[0].reason == "similar to Thing 4"
+    first = found.column().to_pylist()[0][0]
+    assert (first["reason_kind"], first["reason_about"]) == ("similar", "Thing 4")
 
 
 def test_what_was_bought_on_the_same_day_is_bought_together(ask):

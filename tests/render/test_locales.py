@@ -45,6 +45,14 @@ def test_money_dates_and_numbers_follow_the_locale_and_time_zone(tmp_path: Path)
     assert "1.234,50 &#8364;|1.234,5|25 %|20 November 10:00" in german
 
 
+def test_a_country_is_named_in_the_language_of_the_mail(tmp_path: Path) -> None:
+    campaign = compiled(
+        tmp_path, mjml(text("{{ 'DE' | country }}|{{ 'gb' | country }}|{{ 'Oz' | country }}"))
+    )
+    assert "Germany|United Kingdom|Oz" in only(campaign)
+    assert "Tyskland|Storbritannia|Oz" in only(campaign, locale="no")
+
+
 def test_a_block_for_a_language_is_shown_to_its_readers(tmp_path: Path) -> None:
     blocks = {
         "no": f"---\nslot: hero\npriority: 1\nlocale: [no]\n---\n{text('Norsk')}",
