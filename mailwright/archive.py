@@ -73,7 +73,7 @@ class Archive:
             ]
             pq.write_table(plan.recipients.select(columns), part / "rows.parquet", compression="zstd")
             pq.write_table(self._held_out(plan), part / "held_out.parquet", compression="zstd")
-            pq.write_table(plan.source.audience.items, part / "items.parquet", compression="zstd")
+            pq.write_table(plan.context.items, part / "items.parquet", compression="zstd")
             _zip_sources(plan.request.workspace, part / "sources.zip")
             (part / "run.json").write_bytes(orjson.dumps(_facts(plan), option=orjson.OPT_INDENT_2))
             target = self.folder / f"{number:06d}"

@@ -18,6 +18,7 @@ from mailwright.progress import Stages
 from mailwright.sending import workspace_outbox
 from mailwright.workspace import Workspace
 from recommend import recommend_items
+from recommend.embedding import without_embeddings
 from recommend.strategies import strategy_names
 from send import StubEsp
 from send.address import BadAddress, wire_email
@@ -98,7 +99,7 @@ def _profiles(workspace: Workspace, spec: AttributesSpec, stages: Stages, *, now
             segments=segmentation.columns if segmentation.columns.num_columns else None,
             progress=progress,
         )
-    items = {item["item_id"]: item for item in audience.items.to_pylist()}
+    items = {item["item_id"]: item for item in without_embeddings(audience.items).to_pylist()}
     names = segmentation.columns.column_names
     told = [name for name in names if spec.segments is None or name.partition(":")[2] in spec.segments]
     table = join_columns(audience, segmentation, recommendations)

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from mailwright.model.workspace import RecommendSpec
+from mailwright.model.workspace import EmbeddingSpec, RecommendSpec
 from recommend.arrays import F64, I64, NEVER, Mask, flat, instants, numbers, texts
+from recommend.embedding import VECTORS, item_texts
 
 
 @dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Catalogue:
     words: list[str]
     """Title, description and category in one text."""
     embedding: F64 | None
-    """float64[items, size], from the attribute that the spec names; zeros where an item has none."""
+    """float64[items, size], from where the spec says; zeros where an item has none."""
     category: I64
     """Row of ``categories``, -1 where an item has none."""
     categories: tuple[str, ...]
@@ -63,8 +65,8 @@ def read_catalogue(items: pa.Table, spec: RecommendSpec) -> Catalogue:
     return Catalogue(
         ids=flat(items["item_id"]),
         titles=texts(items, "title"),
-        words=[" ".join(parts) for parts in zip(*(texts(items, name) for name in WORDED), strict=True)],
-        embedding=_embedding(items, spec.embedding),
+        words=item_texts(items),
+        embedding=_embedding(items, spec.embeddings),
         category=np.array([rows.get(name, -1) for name in names], np.int64),
         categories=categories,
         price=price,
@@ -75,20 +77,19 @@ def read_catalogue(items: pa.Table, spec: RecommendSpec) -> Catalogue:
     )
 
 
-WORDED = ("title", "description", "category")
-
-
-def _embedding(items: pa.Table, name: str | None) -> F64 | None:
+def _embedding(items: pa.Table, spec: EmbeddingSpec | None) -> F64 | None:
     """Rows of one length; one that is missing, of another length, or holds a NULL or no number is zeros."""
+    name = None if spec is None else VECTORS if spec.attribute is None else spec.attribute
     if name is None or name not in items.column_names:
         return None
-    values = [value or [] for value in items[name].to_pylist()]
-    size = max((len(value) for value in values), default=0)
-    found = np.zeros((len(values), size))
-    for row, value in enumerate(values):
-        vector = np.array([np.nan if one is None else one for one in value], np.float64)
-        if len(vector) == size and np.isfinite(vector).all():
-            found[row] = vector
+    column = flat(items[name])
+    lengths = pc.list_value_length(column).fill_null(0).to_numpy(zero_copy_only=False)
+    size = int(lengths.max(initial=0))
+    found = np.zeros((len(lengths), size))
+    whole = np.flatnonzero(lengths == size)
+    values = column.take(pa.array(whole)).flatten().cast(pa.float64()).to_numpy(zero_copy_only=False)
+    vectors = values.reshape(len(whole), size)
+    found[whole] = np.where(np.isfinite(vectors).all(axis=1, keepdims=True), vectors, 0.0)
     return found if size else None
 
 

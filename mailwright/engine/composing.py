@@ -21,6 +21,7 @@ from mailwright.recipients import Admission, admit
 from measure import held_out_mask
 from measure.assignment import Assignment
 from recommend import Model
+from recommend.embedding import without_embeddings
 from render import (
     CompiledCampaign,
     Library,
@@ -118,7 +119,7 @@ def render_context(request: Request, audience: Audience, mark: str) -> RenderCon
         now=request.now,
         fingerprint=mark,
         signer=request.signer,
-        items=audience.items,
+        items=without_embeddings(audience.items),
         settings=request.workspace.spec,
         events=EventsOfProfiles(audience.interactions),
     )

@@ -18,6 +18,7 @@ from mailwright.progress import Progress
 from mailwright.workspace import Assets, Workspace
 from mailwright.workspace.assets import link_pictures
 from recommend import Model, load_model, save_model, train
+from recommend.embedding import with_embeddings
 from segments import Segmentation, assign_segments, compile_segments
 from segments.learned import Learned
 
@@ -36,7 +37,8 @@ class Source:
 def read_workspace(
     workspace: Workspace, *, now: datetime, strict: bool = False, keep: bool = False
 ) -> Source:
-    """Profiles, items and interactions, checked; what was learned of profiles beside them; pictures linked.
+    """Profiles, items and interactions, checked; what was learned of profiles beside them; pictures linked;
+    items embedded, where the workspace names a model.
 
     With ``keep`` they are kept as the last good data when nothing refuses them.
     """
@@ -52,6 +54,10 @@ def read_workspace(
     )
     assets = Assets(workspace.root, workspace.state / "assets", workspace.spec.assets_base_url)
     items, problems = link_pictures(audience.items, assets)
+    wanted = workspace.spec.recommend.embeddings
+    if wanted is not None and wanted.model is not None:
+        at = workspace.config.at("recommend", "embeddings", "model")
+        items = with_embeddings(items, workspace.root / wanted.model, workspace.state / "embeddings", at=at)
     learned = learned_of(workspace)
     audience, noticed = with_learned(replace(audience, items=items), learned, now=now)
     return Source(audience, assets, (*problems, *learned.notes, *noticed), learned)

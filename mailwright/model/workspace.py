@@ -64,6 +64,22 @@ class Blend(Spec):
     """What the profile itself buys again and again; only of use where repeats are allowed."""
 
 
+class EmbeddingSpec(Spec):
+    """Where vectors of items come from: from an attribute, or from a model in a folder of the workspace."""
+
+    attribute: str | None = None
+    """The item attribute that holds them: a list of numbers."""
+    model: str | None = None
+    """Folder of a model2vec model, which is given title, description and category of each item; it needs the
+    extra ``embeddings``, and nothing is downloaded."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> EmbeddingSpec:
+        if (self.attribute is None) == (self.model is None):
+            raise ValueError("embeddings have an attribute or a model, and not both")
+        return self
+
+
 class RecommendSpec(Spec):
     """How interactions become recommendations; docs/recommend.md explains each number."""
 
@@ -94,8 +110,8 @@ class RecommendSpec(Spec):
     margin: float | None = None
     """How far a collaborative item must lie above the profile's average item, popularity left out, in
     standard deviations; one that does not is left to the tiers below. None: any may be."""
-    embedding: str | None = None
-    """The item attribute (a list of numbers) that holds an embedding: half of likeness, beside words."""
+    embeddings: EmbeddingSpec | None = None
+    """Vectors of items, which make half of the likeness of words."""
     cohorts: tuple[str, ...] = ("country",)
     """Profile attributes whose values make cohorts, beside the segments."""
     repeat: bool = False

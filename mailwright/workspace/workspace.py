@@ -160,9 +160,25 @@ def _check_schemas(workspace: Workspace) -> None:
                 raise ConfigError(f"{name!r} {what}", at=at, fix="give the attribute another name")
 
 
+def _check_embeddings(workspace: Workspace) -> None:
+    """Raise ConfigError for an attribute that no item has, or that is no list of numbers."""
+    spec = workspace.spec.recommend.embeddings
+    if spec is None or spec.attribute is None:
+        return
+    at = workspace.config.at("recommend", "embeddings", "attribute")
+    attribute = workspace.spec.item.get(spec.attribute)
+    if attribute is None:
+        fix = did_you_mean(spec.attribute, workspace.spec.item) or "declare it under item"
+        raise ConfigError(f"items have no attribute {spec.attribute!r}", at=at, fix=fix)
+    if attribute.items is None or attribute.items.type not in ("number", "integer"):
+        fix = "declare it as { type: list, items: { type: number } }"
+        raise ConfigError(f"{spec.attribute!r} is no list of numbers", at=at, fix=fix)
+
+
 def _check_names(workspace: Workspace) -> None:
     _check_schemas(workspace)
     check_learned(workspace.config)
+    _check_embeddings(workspace)
     for name, segment in workspace.segments.items():
         if segment.parent is not None and segment.parent not in workspace.segments:
             raise ConfigError(

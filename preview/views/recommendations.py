@@ -19,6 +19,7 @@ from preview.ground import Ground
 from preview.person import name_of, shown_values
 from preview.views.context import desk_of, paper_of
 from recommend import recommend_items
+from recommend.embedding import without_embeddings
 
 SHOWN = 12
 HISTORY = 20
@@ -65,7 +66,7 @@ def item(request: Request) -> Response:
         "item.html",
         active="recommendations",
         item=_item(ground, item_id),
-        facts=[(name, value) for name, value in items.slice(place, 1).to_pylist()[0].items()],
+        facts=list(without_embeddings(items.slice(place, 1)).to_pylist()[0].items()),
         alike=[one for one in alike if one["source"] == "similar"] or alike,
     )
 
