@@ -39,6 +39,8 @@ from tests.triggers.conftest import NOW, make_workspace, track
 
 PEOPLE = 10_000
 ADAPTER = "resend"
+SENDERS = 48
+"""Requests under way at a time: more than one commit takes, so that the server never waits for the client."""
 KEY = {"X-Write-Key": "bench"}
 KINDS = (
     ("product_viewed",) * 6 + ("page_viewed",) * 3 + ("product_added", "checkout_started", "order_completed")
@@ -137,7 +139,7 @@ def events_per_s(store: str, root: Path, count: int, *, sending: bool = False) -
         calls = make_events(count)
         batches = [calls[i : i + 100] for i in range(0, count, 100)]
         started = time.perf_counter()
-        asyncio.run(_post_all(server.url, batches, 16))
+        asyncio.run(_post_all(server.url, batches, SENDERS))
         return round(count / (time.perf_counter() - started), 1)
 
 

@@ -165,15 +165,17 @@ def _warmth(h: History) -> tuple[int, int]:
     """Millionths of warmth now, and of that what is older than 30 days."""
     total = older = 0
     now = _epoch(h.now)
+    floor, power = math.floor, math.pow
     for name, says in _SAYS.items():
         weight = 1e6 * says
         for at in h.instants(name):
             if at > now:
                 break
             age = (now - at) / _DAY
-            warmth = math.floor(weight * math.pow(2.0, -age / 30) + 0.5)
+            warmth = floor(weight * power(2.0, -age / 30) + 0.5)
             total += warmth
-            older += warmth if age >= 30 else 0
+            if age >= 30:
+                older += warmth
     return total, older
 
 

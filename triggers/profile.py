@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -51,12 +51,16 @@ class LiveProfile(Mapping[str, Any]):
 
     def add(self, row: Mapping[str, Any]) -> None:
         """One more event."""
-        insort(self.rows, row, key=_at)
+        at = row["at"]
+        if not self.rows or self.rows[-1]["at"] <= at:  # as events mostly come
+            self.rows.append(row)
+        else:
+            insort(self.rows, row, key=_at)
         if len(self.rows) > MOST_EVENTS + MOST_EVENTS // 10:
             self._see(self.rows[-MOST_EVENTS:])
         else:
             self.view.add(row)
-            self._instants.pop(row["event"], None)
+            self._one_more_instant(row["event"], at.timestamp())
         moved = moved_by(row["event"]) if len(self.rows) > 1 else FEATURES.keys()
         for name in self._known.keys() & moved | self._known.keys() & self._learned.names:
             del self._known[name]
@@ -137,6 +141,14 @@ class LiveProfile(Mapping[str, Any]):
             rows = self.view.within(name, None, _EVER)
             found = self._instants[name] = [at.timestamp() for at in dict.fromkeys(map(_at, rows))]
         return found
+
+    def _one_more_instant(self, name: str, at: float) -> None:
+        known = self._instants.get(name)
+        if known is None:
+            return
+        place = bisect_left(known, at)
+        if place == len(known) or known[place] != at:
+            known.insert(place, at)
 
 
 _NOTHING = Learned()
