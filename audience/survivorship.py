@@ -25,6 +25,8 @@ Rows = dict[int, dict[str, Any]]
 _LAWFUL = {"unsubscribed": "any", "consent": "common"}
 """Rules that nobody has to state: a no of any is a no of all."""
 
+_CONSENT = "consent"
+
 
 def merge_rows(
     people: Rows, numbers: dict[int, int], spec: IdentitySpec
@@ -32,7 +34,11 @@ def merge_rows(
     """Position of the survivor, the merged row, and for attributes that differed whose value stayed.
 
     ``numbers`` orders the rows. Ties go to the later row, so that the result does not depend on chance.
+    Missing consent is consent to nothing, not something unknown: whoever withdrew it has an empty cell.
     """
+    people = {
+        i: row | {_CONSENT: row[_CONSENT] or []} if _CONSENT in row else row for i, row in people.items()
+    }
     order = _ordered(people, numbers, spec)
     keep = _survivor(people, order, spec)
     row: dict[str, Any] = {}

@@ -17,6 +17,7 @@ from triggers.calls import CallReader
 from triggers.fire import Firing
 from triggers.ingest import Ingested, Ingestion, read_lines
 from triggers.people import People
+from triggers.person import erase_person
 from triggers.program import Trigger, compile_triggers
 from triggers.runs import Journal
 from triggers.store import Store
@@ -139,9 +140,9 @@ class Triggers:
 
     def erase(self, profile_id: str) -> int:
         """Forget a profile: its events, attributes, runs and sends here; how many rows. The outbox and the
-        files erase their own; dead letters are not searched, since they name nobody reliably."""
+        files erase their own."""
         with self._ingestion.lock, self.store.db.write() as connection:
-            gone = self.store.erase(connection, profile_id)
+            gone = erase_person(self.store, connection, [profile_id])
             self.people.forget([profile_id])
         return gone
 

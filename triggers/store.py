@@ -26,8 +26,6 @@ from triggers.schema import (
     meta,
     metadata,
     profiles,
-    recommended,
-    records,
     runs,
     sends,
 )
@@ -263,14 +261,6 @@ class Store:
     def add_sends(self, connection: sa.Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """New mails, their values in the order of ``SEND``."""
         self.bulk.insert(connection, sends, SEND, rows, known_too=True)
-
-    def erase(self, connection: sa.Connection, profile_id: str) -> int:
-        """Remove all that is kept of a profile, and of whom it was while anonymous; how many rows."""
-        gone = 0
-        for table in (events, runs, sends, records, aliases, profiles, recommended):
-            found = connection.execute(sa.delete(table).where(table.c.profile_id == profile_id))
-            gone += found.rowcount
-        return gone
 
     # ── dead letters, and the rest ──
 

@@ -6,6 +6,7 @@ import gc
 import json
 import logging
 import queue
+import re
 import threading
 import time
 from collections import Counter, deque
@@ -33,6 +34,7 @@ MOST_QUEUED = 20_000
 IDLE_S = 0.25
 REREAD_S = 30.0
 """How often the data files are looked at."""
+_ADDRESS = re.compile(r"\S+@\S+")
 
 
 class BusyError(SendError):
@@ -304,8 +306,8 @@ def settle_memory() -> None:
 
 
 def _safe_words(error: Exception) -> str:
-    """Errors of our own name no person; others may."""
-    return error.what if isinstance(error, MailwrightError) else ""
+    """Errors of our own name nobody but by an address, which is taken out; what others say is unknown."""
+    return _ADDRESS.sub("(address)", error.what) if isinstance(error, MailwrightError) else ""
 
 
 def say(what: str, **values: Any) -> None:

@@ -12,7 +12,7 @@ NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
 
 def workspace(profile: Any = None, event: Any = None, **data: Any) -> WorkspaceSpec:
     """Profiles come from profiles.csv, and every row may be rejected, unless ``data`` says otherwise."""
-    more = {name: data.pop(name) for name in ("identity", "retention", "expect") if name in data}
+    more = {name: data.pop(name) for name in ("identity", "retention", "expect", "item") if name in data}
     return WorkspaceSpec.model_validate(
         {
             "name": "Shop",

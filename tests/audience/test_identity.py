@@ -52,7 +52,7 @@ def test_shared_keys_join_people_through_one_another(tmp_path):
     assert (kari["first_name"], kari["last_name"], kari["city"]) == ("Kari Anne", "Nordmann", "Bergen")
     assert kari["points"] == 40, "a default does not outlive a known value"
     assert kari["unsubscribed"] is True, "a no of any is a no of all"
-    assert kari["consent"] == ["newsletter"], "what one of them did not agree to is not agreed to"
+    assert kari["consent"] == [], "one of them agreed to nothing"
     merges = [json.loads(line) for line in (tmp_path / "out" / "merges.jsonl").read_text().splitlines()]
     assert [(m["kept"], m["merged"], m["by"]) for m in merges] == [
         ("b", "a", "email"),
@@ -61,6 +61,23 @@ def test_shared_keys_join_people_through_one_another(tmp_path):
     ]
     assert merges[0]["values_of"]["first_name"] == "c"
     assert audience.report.as_dict()["merged"] == {"email": 1, "loyalty_card": 1, "phone": 1}
+
+
+@pytest.mark.parametrize(
+    ("cells", "rule", "agreed"),
+    [
+        (("newsletter;offers", "newsletter"), None, ["newsletter"]),
+        (("newsletter", ""), None, []),  # a CSV file cannot say "withdrawn" in any other way
+        (("", "newsletter"), None, []),
+        (("newsletter", ""), "last", []),
+        (("", "newsletter"), "last", ["newsletter"]),
+        (("newsletter", "offers"), "union", ["newsletter", "offers"]),
+    ],
+)
+def test_whoever_has_withdrawn_consent_under_one_of_their_ids_has_withdrawn_it(tmp_path, cells, rule, agreed):
+    rows = "profile_id,email,consent\na,kari@nord.example,{}\nb,kari@nord.example,{}\n".format(*cells)
+    identity = {"keys": ["email"], "fields": {"consent": rule} if rule else {}}
+    assert read(tmp_path, rows, identity)[1]["b"]["consent"] == agreed
 
 
 @pytest.mark.parametrize(

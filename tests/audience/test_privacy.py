@@ -9,6 +9,7 @@ import pyarrow.parquet
 import pytest
 
 from audience import access_profile, export_pseudonymised, forget_profile, read_audience
+from audience.privacy import Person, person_of
 from mailwright.errors import UsageError
 from tests.audience.shop import NOW, workspace
 
@@ -64,18 +65,40 @@ def test_access_shows_all_that_is_held_rejected_and_merged_rows_included(root, s
     assert "birthday" in held["profile"]
 
 
-def test_nobody_by_that_id_is_wrong_use(root, spec):
-    for call in (lambda: access_profile(root, spec, "70", now=NOW), lambda: forget_profile(root, spec, "70")):
-        with pytest.raises(UsageError, match="no source knows a profile '70'"):
-            call()
+def forget(root, spec, profile_id, **more):
+    return forget_profile(root, spec, person_of(root, spec, profile_id), **more)
+
+
+def test_of_a_profile_that_no_source_knows_nothing_is_held(root, spec):
+    held = access_profile(root, spec, "70", now=NOW)
+    assert held["profile_ids"] == ["70"]
+    assert not any((*held["held"].values(), held["profile"], held["features"]))
+    assert person_of(root, spec, "70") == Person(("70",), (), (), 0)
+    before = (root / "profiles.csv").read_bytes()
+    assert not any(forget(root, spec, "70").rows.values())
+    assert (root / "profiles.csv").read_bytes() == before
+
+
+def test_the_address_of_a_torn_row_counts_where_it_is_the_only_one(root, spec):
+    path = root / "profiles.csv"
+    path.write_text(path.read_text() + "70,mari@nord.example\n71,a@nord.example,b@nord.example\n")
+    assert person_of(root, spec, "70").addresses == ("mari@nord.example",)
+    assert person_of(root, spec, "71").addresses == ()
+
+
+def test_another_profile_with_the_address_is_named(root):
+    spec = workspace(PROFILE, profiles={"path": "profiles.csv", "columns": {"id": "profile_id"}})
+    assert person_of(root, spec, "7").others == ("9",)
+    assert person_of(root, spec, "8").others == ()
 
 
 def test_forgetting_leaves_every_other_byte_and_nothing_of_the_person(root, spec):
     read_audience(root, spec, now=NOW, rejects_dir=root / "lists")
     assert '"9"' in (root / "lists" / "merges.jsonl").read_text()
-    erasure = forget_profile(root, spec, "9", rejects_dir=root / "lists")
-    assert erasure.profile_ids == ("9", "7")
-    assert erasure.addresses == ("KARI@nord.example", "kari@nord.example")
+    person = person_of(root, spec, "7")
+    assert person.profile_ids == ("9", "7")
+    assert person.addresses == ("KARI@nord.example", "kari@nord.example")
+    erasure = forget_profile(root, spec, person, rejects_dir=root / "lists")
     assert erasure.rows == {"profiles": 3, "interactions": 3}
     lines = PROFILES.encode().split(b"\r\n")
     assert (root / "profiles.csv").read_bytes() == b"\r\n".join([lines[0], lines[3], b""])
@@ -83,8 +106,7 @@ def test_forgetting_leaves_every_other_byte_and_nothing_of_the_person(root, spec
     for path in root.rglob("*.*"):
         assert b"kari" not in path.read_bytes().lower(), path
     assert (root / "lists" / "merges.jsonl").read_text() == ""
-    with pytest.raises(UsageError):
-        access_profile(root, spec, "7", now=NOW)
+    assert not any(access_profile(root, spec, "7", now=NOW)["held"].values())
     assert read_audience(root, spec, now=NOW).profiles.column("profile_id").to_pylist() == ["8"]
 
 
@@ -92,7 +114,7 @@ def test_forgetting_in_parquet_keeps_types_and_other_rows(tmp_path):
     table = pa.table({"profile_id": [7.0, 8.0], "email": pa.array(["a@b.example", None]).dictionary_encode()})
     pa.parquet.write_table(table, tmp_path / "profiles.parquet")
     spec = workspace(profiles={"path": "profiles.parquet"})
-    assert forget_profile(tmp_path, spec, "7").rows == {"profiles": 1}
+    assert forget(tmp_path, spec, "7").rows == {"profiles": 1}
     left = pa.parquet.read_table(tmp_path / "profiles.parquet")
     assert left.schema == table.schema
     assert left.to_pylist() == [{"profile_id": 8.0, "email": None}]
@@ -108,7 +130,8 @@ def test_forgetting_in_segments_calls_finds_what_was_done_before_they_were_known
     path.write_text("".join(json.dumps(call) + "\n" for call in calls))
     source = {"path": "calls.jsonl", "format": "segment"}
     spec = workspace(profiles=source, interactions=source)
-    assert forget_profile(tmp_path, spec, "u1").addresses == ("kari@nord.example",)
+    assert person_of(tmp_path, spec, "u1").addresses == ("kari@nord.example",)
+    forget(tmp_path, spec, "u1")
     assert path.read_text() == json.dumps(calls[2]) + "\n"
 
 
@@ -119,7 +142,7 @@ def test_what_stands_in_a_database_is_said(tmp_path, monkeypatch):
     with sa.create_engine(f"sqlite:///{tmp_path / 'x.db'}").begin() as connection:
         connection.exec_driver_sql("CREATE TABLE p AS SELECT 'a' AS profile_id")
     spec = workspace(profiles={"query": "SELECT * FROM p", "url_env": "DB"})
-    erasure = forget_profile(tmp_path, spec, "a")
+    erasure = forget(tmp_path, spec, "a")
     assert erasure.elsewhere == ("data.profiles.query still gives 1 rows: delete them in the database",)
 
 
@@ -144,3 +167,36 @@ def test_an_export_hides_who_is_who_and_still_joins(root, spec, tmp_path):
     assert pa.parquet.read_table(other[0]).column("profile_id") != profiles.column("profile_id")
     with pytest.raises(UsageError, match="at least 16 bytes"):
         export_pseudonymised(audience, spec, tmp_path / "d", key=b"short")
+
+
+def test_an_export_hides_what_is_direct_in_events_items_and_inside_of_values(tmp_path):
+    inner = {"name": {"type": "string", "pii": "direct"}, "born": {"type": "date", "pii": "indirect"}}
+    (tmp_path / "profiles.jsonl").write_text(
+        '{"profile_id": "7", "partner": {"name": "Kari"}, "child": {"born": "2020-05-17"}, '
+        '"plan": {"size": 2}}\n'
+    )
+    (tmp_path / "events.jsonl").write_text(
+        '{"profile_id": "7", "event": "gift", "at": "2026-11-01T00:00:00Z", "to": "kari@nord.example"}\n'
+    )
+    (tmp_path / "items.csv").write_text("item_id,title,maker\ncap,Cap,Kari\n")
+    spec = workspace(
+        {
+            "partner": {"type": "object", "fields": {"name": inner["name"]}},
+            "child": {"type": "object", "fields": {"born": inner["born"]}},
+            "plan": {"type": "object", "fields": {"size": {"type": "integer"}}},
+        },
+        event={"to": {"type": "string", "pii": "direct"}},
+        item={"maker": {"type": "string", "pii": "direct"}},
+        profiles={"path": "profiles.jsonl"},
+        items={"path": "items.csv"},
+        interactions={"path": "events.jsonl"},
+    )
+    audience = read_audience(tmp_path, spec, now=NOW)
+    tables = [
+        pa.parquet.read_table(path) for path in export_pseudonymised(audience, spec, tmp_path / "a", key=KEY)
+    ]
+    text = json.dumps([table.to_pylist() for table in tables], default=str).lower()
+    assert "kari" not in text
+    assert "2020-05" not in text
+    assert tables[0]["plan"].to_pylist() == [{"size": 2}]
+    assert tables[2]["to"][0].as_py()

@@ -17,6 +17,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from mailwright.errors import SendError
 from send import StubEsp, open_outbox
 from send.stub import stub_environ, stub_options
 from tests.triggers.conftest import NOW, make_workspace
@@ -137,25 +138,35 @@ def test_told_to_stop_it_stores_what_it_took_finishes_its_mails_and_names_nobody
     assert not NAMING.search(told)
 
 
-def test_the_log_tells_of_failures_without_what_they_say_of_people(opened, sqlite_url, caplog, monkeypatch):
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        (ValueError, "p1 <p1@example.com>, Person 1, wishes a secret wish"),
+        (SendError, "'p1@example.com' is not an address that an ESP takes"),
+    ],
+)
+def test_the_log_tells_of_failures_without_what_they_say_of_people(
+    opened, sqlite_url, caplog, monkeypatch, kind, words
+):
     live = opened(sqlite_url, only=["welcome"])
 
     def fail(*_, **__):
-        raise ValueError("p1 <p1@example.com>, Person 1, wishes a secret wish")
+        raise kind(words)
 
     for name in ("fire", "deliver", "ingest"):
         monkeypatch.setattr(live, name, fail)
     monkeypatch.setattr(live.store, "next_due", lambda: NOW)
-    with caplog.at_level("INFO", "mailwright.triggers"), Worker(live, clock=lambda: NOW) as worker:
-        with pytest.raises(ValueError, match="wish"):
+    with caplog.at_level("DEBUG"), Worker(live, clock=lambda: NOW) as worker:
+        with pytest.raises(kind):
             worker.submit([signed_up(1)]).result(60)
         worker._mail.set()
         end = time.monotonic() + 60
         while worker.counts["failures"] < 3 and time.monotonic() < end:
             time.sleep(0.05)
-    lines = [json.loads(record.getMessage()) for record in caplog.records]
+    ours = [record for record in caplog.records if record.name.startswith("mailwright")]
+    lines = [json.loads(record.getMessage()) for record in ours]
     assert {"started", "request failed", "firing failed", "delivery failed", "stopped"} <= {
         line["what"] for line in lines
     }
-    assert {line["error"] for line in lines if "error" in line} == {"ValueError"}
+    assert {line["error"] for line in lines if "error" in line} == {kind.__name__}
     assert not NAMING.search(caplog.text)
