@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -40,16 +41,21 @@ class Promoted:
     at: str
 
 
+def promotions_file(workspace: Workspace) -> Path:
+    """One line of JSON a promotion, oldest first."""
+    return workspace.state / "promotions.jsonl"
+
+
 def read_promotions(workspace: Workspace) -> tuple[Promoted, ...]:
     """Every promotion of the workspace, oldest first."""
-    log = workspace.state / "promotions.jsonl"
+    log = promotions_file(workspace)
     lines = log.read_bytes().splitlines() if log.is_file() else []
     return tuple(Promoted(**orjson.loads(line)) for line in lines if line.strip())
 
 
 def write_promotions(workspace: Workspace, found: Sequence[Promoted]) -> None:
     """Write down promotions that were not there before."""
-    log = workspace.state / "promotions.jsonl"
+    log = promotions_file(workspace)
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as file:
         file.writelines(orjson.dumps(asdict(one)) + b"\n" for one in found)

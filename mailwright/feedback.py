@@ -15,7 +15,8 @@ import pyarrow.parquet as pq
 
 from mailwright.engine import FEEDBACK, read_workspace
 from mailwright.model.schema import INTERACTION_ATTRIBUTES
-from mailwright.results import promote_winners, question_of
+from mailwright.promoting import promote_winners
+from mailwright.results import question_of
 from mailwright.sending import workspace_outbox
 from mailwright.workspace import Workspace
 from measure import outcome_interactions

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from functools import partial
 
 import numpy as np
 import orjson
@@ -17,14 +18,14 @@ from audience import Audience
 from mailwright.archive import Archive
 from mailwright.engine import Request, declared_experiments, read_workspace
 from mailwright.errors import UsageError
-from mailwright.experiments import ARMS, Promoted, read_promotions, write_promotions
+from mailwright.experiments import ARMS
 from mailwright.model.experiment import ExperimentSpec
+from mailwright.model.message import SkipReason
 from mailwright.model.recommendation import ASKED
 from mailwright.sending import archive_of, workspace_outbox
 from mailwright.workspace import Workspace
 from measure import Question, Results, measure_results, simulate_outcomes
-from measure.promotion import Promotion, promote
-from measure.record import MACHINE, asked_items, record_messages, record_outcomes
+from measure.record import MACHINE, SEGMENT, asked_items, record_messages, record_outcomes
 from measure.schema import MESSAGES
 from send import Outbox
 from send.outbox.schema import events, messages
@@ -155,40 +156,15 @@ def declared(workspace: Workspace, campaign: str, now: datetime) -> Declared:
     return Declared(specs, content, scopes)
 
 
-def promote_winners(
-    workspace: Workspace, campaign: str, *, now: datetime, audience: Audience | None = None
-) -> tuple[Promotion, ...]:
-    """Promote the arms whose experiment's rule holds by what was really sent, once and for good.
-
-    What is decided for each experiment that has a rule; nothing without one. What was promoted before stays.
-    """
-    found = declared(workspace, campaign, now)
-    if not any(spec.winner is not None for spec in found.specs.values()):
-        return ()
-    question = question_of(workspace, now=now, audience=audience)
-    asked = replace(question, campaign=campaign)
-    results = measure_results(asked, experiments=found.specs, content=found.content)
-    before = {(one.scope, one.experiment, one.version) for one in read_promotions(workspace)}
-    decided, new = [], []
-    for result in results.experiments:
-        if result.spec is None or result.spec.winner is None:
-            continue
-        decision = promote(result, now)
-        decided.append(decision)
-        key = (found.scopes[result.name], result.name, result.version)
-        if decision.arm is not None and key not in before:
-            at = now.astimezone(UTC).isoformat(timespec="seconds")
-            new.append(Promoted(*key, decision.arm, decision.why, at))
-    write_promotions(workspace, new)
-    return tuple(decided)
-
-
 def sent_messages(archive: Archive, outbox: Outbox) -> pa.Table:
     """Every message that was kept when it was sent, with what the outbox knows of it by now; and all who
-    were held out."""
+    were held out, before it was made or at the moment of sending."""
     with outbox.db.read() as connection:
-        known = connection.execute(sa.select(messages.c.message_id, messages.c.status))
-        status = {row.message_id: row.status for row in known}
+        known = connection.execute(
+            sa.select(messages.c.message_id, messages.c.status, messages.c.reason)
+        ).all()
+    status = {row.message_id: row.status for row in known}
+    late = {row.message_id for row in known if row.reason == SkipReason.HOLDOUT}
     tables = [MESSAGES.empty_table()]
     for run, facts in archive.runs():
         rows = pq.read_table(run / "rows.parquet")
@@ -201,25 +177,17 @@ def sent_messages(archive: Archive, outbox: Outbox) -> pa.Table:
             shown = (orjson.loads(trace.as_py()) for trace in mails["trace"])
             frame = frame.append_column("asked", asked_items(shown))
         at = datetime.fromisoformat(facts["now"])
-        standing = [status.get(one, "pending") for one in mails["message_id"].to_pylist()]
-        tables.append(
-            record_messages(
-                frame,
-                campaign=facts["campaign"],
-                occasion=facts["occasion"],
-                at=at,
-                status=pa.array(standing, pa.string()),
-                arms=frame[ARMS] if ARMS in frame.column_names else None,
-            )
-        )
-        held = archive.held_out(run)
-        everyone = np.ones(held.num_rows, dtype=bool)
-        tables.append(
-            record_messages(
-                held, campaign=facts["campaign"], occasion=facts["occasion"], at=at, held_out=everyone
-            )
-        )
-    tables.append(recorded_messages(outbox.db, status))
+        kept_back = pa.array([one in late for one in mails["message_id"].to_pylist()], pa.bool_())
+        went = frame.filter(pc.invert(kept_back))
+        ids = mails["message_id"].filter(pc.invert(kept_back)).to_pylist()
+        record = partial(record_messages, campaign=facts["campaign"], occasion=facts["occasion"], at=at)
+        standing = pa.array([status.get(one, "pending") for one in ids], pa.string())
+        arms = went[ARMS] if ARMS in went.column_names else None
+        tables.append(record(went, status=standing, arms=arms))
+        for held in (frame.filter(kept_back), archive.held_out(run)):
+            who = [n for n in held.column_names if n in ("profile_id", "locale") or n.startswith(SEGMENT)]
+            tables.append(record(held.select(who), held_out=np.ones(held.num_rows, dtype=bool)))
+    tables.append(recorded_messages(outbox.db, status, late))
     return pa.concat_tables(tables)
 
 

@@ -15,6 +15,7 @@ from mailwright.errors import MailwrightError, UsageError
 from mailwright.model.identity import message_id
 from mailwright.model.links import LinkSigner
 from mailwright.policy import delivery_policy
+from mailwright.promoting import Promoter
 from mailwright.sending import LOCAL_ADAPTERS, archive_of, workspace_outbox
 from mailwright.workspace import Workspace
 from send import Adapter, open_adapter
@@ -80,7 +81,7 @@ def taking_events(workspace: Workspace, secret: bytes, *, now: datetime) -> Iter
     with ExitStack() as stack:
         stack.enter_context(exported_traces(os.environ))
         policy = delivery_policy(workspace, current=lambda: live.world.workspace)
-        reread = Rereader(workspace, secret=secret)
+        reread = Promoter(workspace, Rereader(workspace, secret=secret))
         worker = stack.enter_context(Worker(live, policy=policy, reread=reread))
         if kafka is not None:
             stack.enter_context(KafkaFeed(worker, kafka))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -20,16 +20,17 @@ from triggers.schema import events, records
 from triggers.stored import instant, unpack
 
 
-def recorded_messages(db: Database, status: Mapping[str, str]) -> pa.Table:
+def recorded_messages(db: Database, status: Mapping[str, str], held_out: Collection[str] = ()) -> pa.Table:
     """Every mail of a trigger in the shape of ``measure.schema.MESSAGES``; empty where none ever sent.
 
-    ``status`` is what the outbox knows by now, by message.
+    ``status`` is what the outbox knows by now, by message; ``held_out`` are the messages that a holdout kept
+    back at the moment of sending.
     """
     with db.read() as connection:
         if not sa.inspect(connection).has_table(records.name):
             return MESSAGES.empty_table()
         rows = connection.execute(sa.select(records).order_by(records.c.message_id)).all()
-    return pa.Table.from_pylist([_message(row, status) for row in rows], MESSAGES)
+    return pa.Table.from_pylist([_message(row, status, held_out) for row in rows], MESSAGES)
 
 
 def count_recorded(db: Database) -> int:
@@ -61,9 +62,11 @@ def recorded_events(db: Database, schema: Schema) -> pa.Table:
     return pa.Table.from_pylist([{name: row.get(name) for name in kind.names} for row in rows], kind)
 
 
-def _message(row: sa.Row[Any], status: Mapping[str, str]) -> dict[str, Any]:
+def _message(row: sa.Row[Any], status: Mapping[str, str], kept_back: Collection[str]) -> dict[str, Any]:
     facts = orjson.loads(row.facts)
-    held_out = row.skip_reason == SkipReason.HOLDOUT
+    held_out = row.skip_reason == SkipReason.HOLDOUT or row.message_id in kept_back
+    if held_out:
+        facts = {name: facts[name] for name in ("locale", "segments") if name in facts}
     told = status.get(row.message_id, Status.PENDING)
     return {
         "message_id": row.message_id,
@@ -73,14 +76,14 @@ def _message(row: sa.Row[Any], status: Mapping[str, str]) -> dict[str, Any]:
         "trigger": row.trigger,
         "at": datetime.fromtimestamp(row.at, UTC),
         "status": str(Status.SKIPPED) if held_out else str(told),
-        "skip_reason": row.skip_reason,
+        "skip_reason": str(SkipReason.HOLDOUT) if held_out else row.skip_reason,
         "locale": facts.get("locale"),
         "variant": facts.get("variant"),
         "segments": facts.get("segments", []),
         "blocks": _pairs(facts.get("blocks", {}).items(), "slot", "block"),
         "recommendations": _pairs(facts.get("recommendations", ()), "item_id", "source"),
         "asked": list_asked(facts.get("asked", {})),
-        "arms": [] if held_out else facts.get("arms", []),
+        "arms": facts.get("arms", []),
         "simulated": False,
     }
 

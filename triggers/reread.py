@@ -1,10 +1,11 @@
-"""The workspace's data files, read again when they have changed: prices, stock, people, what others did."""
+"""What is read again when its file has changed: prices, stock, people, what others did, promoted winners."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
 
+from mailwright.experiments import promotions_file
 from mailwright.workspace import Workspace
 from triggers.world import World, read_world
 
@@ -33,7 +34,8 @@ class Rereader:
         named = [
             source.path for source in (data.profiles, data.items, data.interactions) if source is not None
         ]
-        return tuple(_stamp(self._workspace.root / path) for path in named if path is not None)
+        files = [self._workspace.root / path for path in named if path is not None]
+        return tuple(_stamp(path) for path in (*files, promotions_file(self._workspace)))
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

@@ -89,6 +89,8 @@ def test_a_holdout_that_was_raised_while_mails_waited_holds(cli, starter):
     assert held > 0
     report = cli("outbox", "deliver", "--workspace", starter).data
     assert (report["sent"], report["skipped"]) == (5 - held, {"holdout": held})
+    measured = cli("results", "newsletter", "--workspace", starter).data
+    assert (measured["totals"]["sent"], measured["lift"]["held_out"]) == (5 - held, held)
     campaign.write_text(before)
     assert run(cli, starter, "--occasion", "monday")["sent"] == held
 

@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from mailwright.cli.commands.run import run
-from mailwright.engine import read_workspace
+from mailwright.engine import assign, read_workspace
 from mailwright.experiments import read_promotions
 from mailwright.feedback import gather_feedback
-from mailwright.results import campaign_results, promote_winners, sent_messages
+from mailwright.promoting import Promoter, promote_winners
+from mailwright.results import campaign_results, sent_messages
 from mailwright.sending import archive_of, workspace_outbox
 from mailwright.workspace import open_workspace
 from recommend import train
@@ -21,6 +22,7 @@ from recommend.ratings import read_events
 from send.event import Event, Kind
 from tests.cli.conftest import NOW
 from tests.cli.tested_shop import PROFILES, write_shop
+from triggers.reread import Rereader
 
 AT = datetime.fromisoformat(NOW)
 LATER = AT + timedelta(days=2)
@@ -128,6 +130,32 @@ def test_the_winner_is_promoted_once_and_the_rest_gets_it(cli, shop):
     ).data
     assert "awaiting_winner" not in dry["skipped"]
     assert dry["rendered"] + sum(dry["skipped"].values()) == PROFILES
+
+
+def test_a_server_promotes_by_the_rule_within_the_hour_and_then_shows_the_winner(shop, monkeypatch):
+    workspace = open_workspace(shop)
+    look = Promoter(workspace, Rereader(workspace))
+    started = AT + timedelta(minutes=30)
+    assert look(started) is None
+    assert read_promotions(workspace) == (), "the rule asks for an hour"
+    look(started + timedelta(minutes=59))
+    assert read_promotions(workspace) == (), "nobody looks before the hour is over"
+    due = started + timedelta(hours=1)
+    look(due)
+    (promoted,) = read_promotions(workspace)
+    assert (promoted.experiment, promoted.arm, promoted.at) == ("s", "b", due.isoformat(timespec="seconds"))
+    shown = [look(due + timedelta(seconds=30 * n)) for n in (1, 2)]
+    world = next(found for found in shown if found is not None)
+    assert world.promotions == (promoted,)
+    request = world.request("newsletter", "", due)
+    arms = assign(request, world.campaign("newsletter", due), world.audience.profiles["profile_id"])
+    assert arms.shown["experiment:s"].null_count == 0, "the rest is shown the winner"
+
+    def fail(*_args, **_more):
+        raise AssertionError("all is decided: nobody needs to be read")
+
+    monkeypatch.setattr("mailwright.promoting.read_workspace", fail)
+    assert look(due + timedelta(hours=2)) is None
 
 
 def test_sending_promotes_by_itself(cli, shop):

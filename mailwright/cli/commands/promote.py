@@ -10,7 +10,7 @@ from rich.console import Console
 
 from mailwright.cli.console import CampaignArgument, JsonOption, NowOption, Session, WorkspaceOption, clock
 from mailwright.experiments import read_promotions
-from mailwright.results import promote_winners
+from mailwright.promoting import promote_winners
 from mailwright.workspace import open_workspace
 
 
