@@ -25,13 +25,15 @@ class Segmentation:
 
     ``columns`` has ``segment:<name>`` for every segment, in order of computation, rows as in the frame, no
     NULLs. ``notes`` are for people: what was too small, fell back or stayed empty. ``fallen_back`` are the
-    segments whose members count as their parent's only: ``segments_of`` must be told.
+    segments whose members count as their parent's only: ``segments_of`` must be told. ``reads`` are the
+    attributes that the rules ask for.
     """
 
     columns: pa.Table
     sizes: Mapping[str, int]
     notes: tuple[str, ...] = ()
     fallen_back: frozenset[str] = field(default_factory=frozenset)
+    reads: frozenset[str] = field(default_factory=frozenset)
 
 
 def assign_segments(
@@ -70,7 +72,8 @@ def assign_segments(
             members[name] = inside
     columns = pa.table({COLUMN + name: pa.array(members[name]) for name in rules})
     sizes = {name: int(members[name].sum()) for name in rules}
-    return Segmentation(columns, sizes, tuple(notes), frozenset(fallen))
+    reads = frozenset[str]().union(*(rule.attributes for rule in rules.values()))
+    return Segmentation(columns, sizes, tuple(notes), frozenset(fallen), reads)
 
 
 def segments_of(

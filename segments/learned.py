@@ -5,7 +5,7 @@ Nothing is fitted here. What is not fitted, not published or damaged is missing 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -55,17 +55,25 @@ class Learned:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know before relying on them."""
+        return self.notes_on(self.names)
+
+    def notes_on(self, read: Collection[str]) -> tuple[str, ...]:
+        """What of that concerns whoever reads only these names; a damaged model concerns everybody."""
         found = list(self.problems)
         known = {*self.clusters, *self.models, *(n for n, spec in self.score_specs.items() if spec.column)}
         known |= {problem.partition(":")[0] for problem in self.problems}
-        if missing := [name for name in self.names if name not in known]:
+        if missing := [name for name in self.names if name in read and name not in known]:
             found.append(f"not fitted yet, so missing for everybody: {', '.join(missing)} (mailwright fit)")
         found += [
             f"{name}: the groups are not stable (adjusted Rand index {model.stability:.2f}, below {STABLE})"
             for name, model in self.clusters.items()
-            if model.stability < STABLE
+            if name in read and model.stability < STABLE
         ]
-        found += [f"{name}: {model.note}" for name, model in self.models.items() if not model.published]
+        found += [
+            f"{name}: {model.note}"
+            for name, model in self.models.items()
+            if name in read and not model.published
+        ]
         return tuple(found)
 
     @cached_property

@@ -72,9 +72,17 @@ class Plan:
     def events(self) -> EventsOfProfiles:
         return EventsOfProfiles(self.source.audience.interactions)
 
+    @cached_property
+    def reads(self) -> frozenset[str]:
+        """The attributes that the mails, their blocks, the audience or a segment ask for."""
+        blocks = (block for slot in self.compiled.all_slots.values() for block in slot.blocks)
+        rules = (self.audience_rule, *(rule for block in blocks for rule in block.rules))
+        return self.compiled.names.union(self.segmentation.reads, *(rule.attributes for rule in rules))
+
     @property
     def notes(self) -> tuple[str, ...]:
-        return (*self.source.notes, *self.segmentation.notes, *self.compiled.warnings)
+        learned = self.source.learned.notes_on(self.reads)
+        return (*self.source.notes, *learned, *self.segmentation.notes, *self.compiled.warnings)
 
 
 Shared = Callable[[Request, CompiledCampaign, Stages], tuple[Recommendations, pa.Table]]

@@ -60,7 +60,7 @@ def read_workspace(
         items = with_embeddings(items, workspace.root / wanted.model, workspace.state / "embeddings", at=at)
     learned = learned_of(workspace)
     audience, noticed = with_learned(replace(audience, items=items), learned, now=now)
-    return Source(audience, assets, (*problems, *learned.notes, *noticed), learned)
+    return Source(audience, assets, (*problems, *noticed), learned)
 
 
 def refuse_missing_files(workspace: Workspace) -> None:

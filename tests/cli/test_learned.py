@@ -15,6 +15,7 @@ from mailwright.workspace import open_workspace
 from rules import RuleContext
 from segments import compile_segments, segments_of
 from tests.cli.learnedshop import CONFIG, NOW, SEGMENTS, learned_shop
+from tests.cli.tested_shop import CAMPAIGN, write_hero, write_shop
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +42,29 @@ def test_before_they_are_fitted_they_are_missing_and_that_is_said(cli, tmp_path)
     assert answer["segments"]["likely"] == 0
     assert answer["segments"]["partner_says"] > 0  # a column needs no fitting
     assert any("not fitted yet" in note and "kind, buys_soon, worth" in note for note in answer["notes"])
+
+
+def test_a_run_says_of_what_is_not_fitted_only_what_somebody_asks_for(cli, tmp_path):
+    root = write_shop(tmp_path / "shop", "")
+    with (root / "mailwright.yaml").open("a") as file:
+        file.write("clusters: { kind: { features: [purchases_365d] } }\n")
+        file.write("scores: { soon: { predicts: purchase_30d }, gone: { predicts: churn_90d } }\n")
+
+    def asking(segment="purchases > 2", audience="TRUE", block="TRUE"):
+        (root / "segments.yaml").write_text(f"some:\n  rule: {segment}\n")
+        campaign = root / "campaigns" / "newsletter.yaml"
+        campaign.write_text(CAMPAIGN.replace('"TRUE"', f'"{audience}"'))
+        write_hero(root, "other", f"when: {block}")
+        now = "2026-11-20T09:00:00Z"
+        done = cli("run", "newsletter", "--workspace", root, "--now", now, "--dry-run", "--workers", 1)
+        assert done.code == 0, done.err
+        return [note for note in done.data["notes"] if "not fitted yet" in note]
+
+    said = "not fitted yet, so missing for everybody: {} (mailwright fit)"
+    assert asking() == []
+    assert asking(segment="soon > 0.5") == [said.format("soon")]
+    assert asking(audience="kind IS NULL") == [said.format("kind")]
+    assert asking(block="gone > 0.5", segment="soon > 0.5") == [said.format("soon, gone")]
 
 
 def test_fit_puts_versions_in_place_that_rules_can_ask_for(cli, tmp_path):

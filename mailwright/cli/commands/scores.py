@@ -18,8 +18,9 @@ from mailwright.engine import Source, read_workspace
 from mailwright.errors import UsageError
 from mailwright.learned import learned_of
 from mailwright.workspace import open_workspace
+from segments.learned import Learned
 from segments.scoremodel import ScoreModel
-from segments.targets import cohort_of
+from segments.targets import TARGETS, cohort_of
 
 
 def register(app: typer.Typer) -> None:
@@ -56,7 +57,8 @@ def scores(
                 table.add_row(name, str(one["version"]), escape(text))
             console.print(table)
             for name, one in told.items():
-                console.print(f"{name} of {profile}: {one['value']}", markup=False)
+                value = one["value"] if one["value"] is not None else f"none ({_meaning(known, name)})"
+                console.print(f"{name} of {profile}: {value}", markup=False)
                 for reason in one["reasons"]:
                     console.print(f"  {reason}", markup=False)
             for note in known.notes:
@@ -64,6 +66,12 @@ def scores(
 
         answer = {"scores": data, "notes": list(known.notes)}
         session.finish(answer | ({"profile": told} if profile is not None else {}), show)
+
+
+def _meaning(known: Learned, name: str) -> str:
+    """What the score is of: whom it is not for, or whose column is empty, has none."""
+    spec = known.score_specs[name]
+    return TARGETS[spec.predicts].description if spec.predicts else f"from the column {spec.column}"
 
 
 def _of_profile(source: Source, profile: str, now: datetime) -> dict[str, Any]:
