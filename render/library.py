@@ -13,7 +13,7 @@ from pydantic import Field, field_validator
 
 from mailwright.errors import ConfigError, Location, TemplateError, did_you_mean
 from mailwright.model.identity import fingerprint
-from mailwright.model.spec import Spec
+from mailwright.model.spec import RuleText, Spec
 from mailwright.model.yamltext import Located, parse_yaml
 from render.source import Source
 
@@ -40,7 +40,7 @@ class BlockSpec(Spec):
     """The front matter of a block or card. A card has no slot."""
 
     slot: str | None = None
-    when: str = "TRUE"
+    when: RuleText = "TRUE"
     priority: int = 0
     needs: tuple[str, ...] = ()
     """Rules, or bare attributes that must be known, without which the block is not eligible."""

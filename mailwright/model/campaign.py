@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, field_validator
 
 from mailwright.model.experiment import ExperimentSpec, HoldoutSpec
-from mailwright.model.spec import Spec
+from mailwright.model.spec import RuleText, Spec
 from mailwright.model.tracking import LinkSpec
 
 ADDRESS = re.compile(r"[^@\s<>,;:]+@[^@\s<>,;:]+\.[^@\s<>,;:.]+")
@@ -84,7 +84,7 @@ class CampaignSpec(Spec):
     template: str
     subject: str
     preheader: str = ""
-    audience: str = "TRUE"
+    audience: RuleText = "TRUE"
     sender: Sender | None = None
     purpose: str | None = None
     locale: str | None = None

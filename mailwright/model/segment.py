@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from mailwright.model.spec import Spec
+from mailwright.model.spec import RuleText, Spec
 
 
 class SegmentSpec(Spec):
@@ -15,7 +15,7 @@ class SegmentSpec(Spec):
     most one: that of the highest ``priority``.
     """
 
-    rule: str
+    rule: RuleText
     description: str = ""
     priority: int = 0
     parent: str | None = None

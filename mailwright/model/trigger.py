@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from mailwright.model.experiment import ExperimentSpec, HoldoutSpec
-from mailwright.model.spec import Spec
+from mailwright.model.spec import RuleText, Spec
 
 STARTS = (
     "event", "segment_entered", "segment_left", "schedule", "inactivity", "date", "price_drop",
@@ -34,7 +34,7 @@ class OnSpec(Spec):
     """An item that the profile has seen can be had again."""
     new_recommendations: int | None = Field(default=None, ge=1)
     """Of the first ten items recommended to the profile this many at least are new, since last looked at."""
-    where: str | None = None
+    where: RuleText | None = None
     """Of an event: a rule over the event's own fields, such as ``category = 'shoes'``."""
     at: time = time(9)
     """Of a date: the hour of the profile's own day."""
@@ -78,7 +78,7 @@ class Step(Spec):
     wait: str | None = None
     set: dict[str, Any] | None = None
     """Attributes of the profile that are given these values."""
-    condition: str | None = Field(default=None, alias="if")
+    condition: RuleText | None = Field(default=None, alias="if")
     then: tuple[Step, ...] = ()
     otherwise: tuple[Step, ...] = Field(default=(), alias="else")
     end: bool = False
@@ -122,7 +122,7 @@ class TriggerSpec(Spec):
     ]
     campaign: str | None = None
     steps: tuple[Step, ...] = ()
-    when: str = "TRUE"
+    when: RuleText = "TRUE"
     wait: str = "0 minutes"
     """``30 minutes``, ``until 09:00``, ``1 day until 09:00``, ``until preferred hour``."""
     unless: tuple[str, ...] = ()
