@@ -92,9 +92,10 @@ class ShownStages(Stages):
         self._bars.update(self._tasks[stage], completed=done, total=total)
 
     def end(self, stage: str) -> None:
-        task = self._bars.tasks[self._tasks[stage]]
-        whole = task.total if task.total is not None else 1
-        self._bars.update(self._tasks[stage], completed=whole, total=whole)
+        task = self._tasks[stage]
+        if self._bars.tasks[task].total is None:
+            self._bars.update(task, completed=1, total=1)
+        self._bars.stop_task(task)  # where it stands: a send that was paused has not sent all
 
     def close(self) -> None:
         if self._tasks:

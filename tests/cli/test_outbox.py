@@ -1,5 +1,10 @@
 """``outbox``: what an operator sees and does."""
 
+import io
+
+from rich.console import Console
+
+from mailwright.cli.console import ShownStages
 from tests.cli.conftest import NOW
 
 
@@ -34,3 +39,15 @@ def test_a_paused_campaign_sends_nothing_until_it_is_resumed(cli, starter):
 def test_what_an_action_needs_is_said(cli, starter):
     assert cli("outbox", "retry", "--workspace", starter).code == 2
     assert cli("outbox", "pause", "--workspace", starter, "--campaign", "newsletter").code == 2
+
+
+def test_a_stage_that_ends_early_shows_how_far_it_came():
+    shown = io.StringIO()
+    stages = ShownStages(Console(file=shown, width=100))
+    with stages("read"):
+        pass
+    with stages("send") as progress:
+        progress(131, 500)
+    stages.close()
+    assert "131/500" in shown.getvalue()
+    assert "1/1" in shown.getvalue()
