@@ -55,8 +55,9 @@ class Klaviyo(HttpAdapter):
     )
 
     def part(self, message: Message) -> bytes:
-        if len(message.html) > 100_000:
-            raise SendError(f"{len(message.html)} bytes of HTML are more than Klaviyo's 100 KB a property")
+        for what, size in (("HTML", len(message.html)), ("text", len(message.text.encode()))):
+            if size > 100_000:
+                raise SendError(f"{size} bytes of {what} are more than Klaviyo's 100 KB a property")
         properties = {
             "subject": message.subject,
             "preheader": message.preheader,

@@ -3,7 +3,8 @@ prints our HTML.
 
 From the transactional messaging API's reference: ``messageKey`` of up to 100 characters, unique for 72
 hours, a second use of which is rejected; 2,000 recipients a batch, 500 advised with attributes. Tokens last
-20 minutes. The Event Notification Service signs with HMAC-SHA256 and tells at least once.
+20 minutes. AMPscript (``%%…%%``) is live in what ``TreatAsContent`` prints. The Event Notification Service
+signs with HMAC-SHA256 and tells at least once.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from send.adapter import MB, REQUIRED, Call, Capabilities, Halted, Payload, TryL
 from send.address import wire_email
 from send.event import Event, Kind, RejectReason, WebhookRequest
 from send.http import HttpAdapter, accepted
+from send.live import inert_html
 from send.verify import check_mac, key_of, made_id, read_json, unix
 
 _KINDS = {
@@ -50,6 +52,7 @@ class SalesforceMc(HttpAdapter):
         key_life=timedelta(hours=72),
         headers=False,
         list_unsubscribe=False,
+        live_syntax=("%%",),
         webhooks="signed",
         gives_up="one mail a call, because a batch has one key; the template is on the platform",
     )
@@ -60,7 +63,7 @@ class SalesforceMc(HttpAdapter):
         attributes = {
             "subject": message.subject,
             "preheader": message.preheader,
-            "html": message.html.decode("ascii"),
+            "html": inert_html(message, self.capabilities.live_syntax, self.name),
             "text": message.text,
         }
         recipient = {

@@ -1,8 +1,9 @@
 """Amazon SES v2, ``POST /v2/email/outbound-emails`` and ``/outbound-bulk-emails``, signed with SigV4.
 
 Limits from the SES API reference: 50 destinations a bulk call, whose inline template makes the request at
-most 1 MB; 15 headers, values of at most 995 printable ASCII characters; 40 MB a mail. Bulk gives a status
-per destination. Single sends are not templates, so nothing is live in them. No idempotency key.
+most 1 MB (single mails, which may have 40, are held to it as well); 15 headers, values of at most 995
+printable ASCII characters. Bulk gives a status per destination. Single sends are not templates, so nothing
+is live in them. No idempotency key.
 """
 
 from __future__ import annotations

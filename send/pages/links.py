@@ -28,7 +28,11 @@ async def view(request: Request) -> Response:
         return html.bad_link()
     found = await run_in_threadpool(_view, settings, *payload)
     if found is None:
-        return html.page("This mail is no longer shown", "<p>It was sent too long ago.</p>", status=410)
+        return html.page(
+            "This mail is no longer shown",
+            "<p>It was sent too long ago, or only to be checked.</p>",
+            status=410,
+        )
     return HTMLResponse(found, headers={"Content-Security-Policy": _MAIL_POLICY})
 
 

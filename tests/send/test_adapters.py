@@ -63,7 +63,7 @@ def test_a_mail_arrives_as_it_was_rendered(
             assert mail.headers["List-Unsubscribe-Post"] == "List-Unsubscribe=One-Click"
 
 
-LIVE = ["%recipient.name%", "*|FNAME|*", "{{ first_name }}", "{% if x %}", "{{{ pm:x }}}"]
+LIVE = ["%recipient.name%", "*|FNAME|*", "{{ first_name }}", "{% if x %}", "{{{ pm:x }}}", "%%=v(1)=%%"]
 
 
 @pytest.mark.parametrize("name", PLAYED)

@@ -44,6 +44,8 @@ def send(ask: Ask, desk: Desk) -> Reply:
     need(bool(ADDRESS.fullmatch(recipient["to"])) and bool(recipient["contactKey"]), 400, _error("recipient"))
     desk.remembered[key] = (b"", Reply(202))
     attributes = recipient["attributes"]
+    for printed in ("subject", "html", "text"):
+        need("%%" not in attributes[printed], 400, _error("AMPscript would be live"))
     mail = Mail(
         esp="salesforce_mc",
         esp_id=desk.next_id("sf"),
