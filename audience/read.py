@@ -102,6 +102,6 @@ def _gate(report: AudienceReport, limit: float, *, strict: bool, last_good: Path
             reasons = ", ".join(f"{what} ({n})" for what, n in source.rejected.most_common(5))
             raise DataError(
                 f"{source.file}: {sum(source.rejected.values())} of {source.read} rows cannot be taken, "
-                f"more than data.max_reject_rate allows ({limit:.0%}): {reasons}{listed}{kept}",
+                f"more than data.max_reject_rate allows ({100 * limit:.3g}%): {reasons}{listed}{kept}",
                 fix="mend the source, or raise max_reject_rate in mailwright.yaml",
             )

@@ -74,8 +74,13 @@ class Located(Generic[T]):
             return Location(self.file, 1)
         mark = node.start_mark
         column = mark.column + 1
-        if isinstance(node, yaml.ScalarNode) and node.style in ("'", '"'):
+        style = node.style if isinstance(node, yaml.ScalarNode) else None
+        if style in ("'", '"'):
             column += 1
+        elif style in ("|", ">"):  # a text of its own lines, that begins on one of the next
+            for line in range(mark.line + 1, min(node.end_mark.line + 1, len(self.lines))):
+                if words := self.lines[line].lstrip():
+                    return self._place(line, len(self.lines[line]) - len(words) + 1)
         return self._place(mark.line, column)
 
     def _place(self, line: int, column: int) -> Location:

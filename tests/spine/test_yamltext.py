@@ -1,6 +1,6 @@
 import pytest
 
-from mailwright.errors import ConfigError
+from mailwright.errors import ConfigError, RuleError
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.segment import SegmentSpec
 from mailwright.model.yamltext import parse_yaml
@@ -64,3 +64,20 @@ def test_the_place_of_a_value_is_where_its_text_begins():
 def test_the_place_of_an_absent_key_is_that_of_its_parent():
     read = parse_yaml(GOOD, CampaignSpec, file="c.yaml")
     assert read.at("sender", "email").line == 1
+
+
+@pytest.mark.parametrize("style", ["|", "|-", ">", ">-"])
+def test_a_text_of_lines_of_its_own_begins_on_the_first_of_them(style):
+    text = f"a:\n  rule: {style}\n\n    points > 3\n    AND pionts > 1\nb: 1\n"
+    at = parse_yaml(text, dict, file="segments.yaml").at("a", "rule")
+    assert (at.line, at.column, at.source) == (4, 5, "    points > 3")
+
+
+def test_an_error_in_the_second_line_of_a_rule_is_told_there():
+    from rules import compile_rule
+    from tests.rules.schema import CATALOG
+
+    read = parse_yaml("a:\n  rule: |\n    points > 3\n    AND pionts > 1\n", dict, file="segments.yaml")
+    with pytest.raises(RuleError, match="unknown attribute 'pionts'") as found:
+        compile_rule(read.value["a"]["rule"], CATALOG, at=read.at("a", "rule"))
+    assert (found.value.at.line, found.value.at.source) == (4, "AND pionts > 1")
