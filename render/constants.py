@@ -15,6 +15,7 @@ from jinja2 import TemplateSyntaxError, nodes
 
 from mailwright.errors import MailwrightError, SourceError
 from render import language
+from render.clock import CLOCK_FILTERS
 from render.escapes import clean
 from render.expressions import Writer
 from render.filters import FILTERS, TESTS
@@ -117,7 +118,7 @@ def is_constant(node: nodes.Node) -> bool:
     for name in _all(node, nodes.Name):
         if name.name not in ("brand", "theme", "campaign", "asset"):
             return False
-    if any(filtered.name in LOCAL_FILTERS for filtered in _all(node, nodes.Filter)):
+    if any(filtered.name in LOCAL_FILTERS | CLOCK_FILTERS for filtered in _all(node, nodes.Filter)):
         return False
     return not any(member.attr == "occasion" for member in _all(node, nodes.Getattr))
 

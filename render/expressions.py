@@ -14,6 +14,7 @@ from jinja2 import nodes
 
 from mailwright.errors import did_you_mean
 from render.asked import read_ask
+from render.clock import CLOCK_FILTERS
 from render.filters import FILTERS, TESTS
 from render.formats import LOCAL_FILTERS
 from render.reads import Local, Reads, RefusedError
@@ -183,13 +184,15 @@ class Writer:
         return self.write(node.args[0])
 
     def filter(self, node: nodes.Filter) -> str:
-        known = {*FILTERS, *LOCAL_FILTERS}
+        known = {*FILTERS, *LOCAL_FILTERS, *CLOCK_FILTERS}
         if node.name not in known or node.node is None:
             fix = "everything is escaped where it stands" if node.name in ("safe", "e", "escape") else None
             fix = fix or did_you_mean(node.name, known)
             raise RefusedError(f"there is no filter {node.name!r}", fix=fix, line=node.lineno)
         arguments = [self.write(node.node), *map(self.write, node.args)]
         arguments += [f"{pair.key}={self.write(pair.value)}" for pair in node.kwargs]
+        if node.name in CLOCK_FILTERS:
+            self.reads.names.add("now")
         if node.name in LOCAL_FILTERS:
             self.reads.names.add("locale")
             arguments.append("locale=row['locale']")

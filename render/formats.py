@@ -12,7 +12,7 @@ from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal, format_percent
 
-from render.language import MAX_TEXT, LimitError, MissingValueError, number, spend, text
+from render.language import MAX_TEXT, LimitError, MissingValueError, kind, number, spend, text
 
 MEMO = 16_384
 """Values that each format remembers."""
@@ -103,16 +103,28 @@ def dates(zone_name: str) -> Callable[..., str]:
     def shown(value: Any, pattern: str = "medium", *, locale: str) -> str:
         if len(pattern) > MAX_PATTERN:
             raise LimitError(f"a pattern of more than {MAX_PATTERN} characters")
-        if isinstance(value, datetime):
-            aware = value if value.tzinfo else value.replace(tzinfo=UTC)
-            return str(format_datetime(aware.astimezone(place), pattern, locale=locale.replace("-", "_")))
-        if isinstance(value, date):
-            return str(format_date(value, pattern, locale=locale.replace("-", "_")))
-        if value is None:
-            raise MissingValueError("a missing date")
-        raise TypeError(f"{value!r} is no date")
+        day = moment(value)
+        if isinstance(day, datetime):
+            return str(format_datetime(day.astimezone(place), pattern, locale=locale.replace("-", "_")))
+        return str(format_date(day, pattern, locale=locale.replace("-", "_")))
 
     return shown
+
+
+def moment(value: Any) -> date:
+    """A day, or an instant with its zone (UTC where it has none), of a date or of ISO 8601 text."""
+    if value is None:
+        raise MissingValueError("a missing date")
+    if isinstance(value, str) and len(value) < 40:
+        try:
+            value = date.fromisoformat(value) if len(value) == 10 else datetime.fromisoformat(value)
+        except ValueError as error:
+            raise TypeError(f"{value!r} is no date") from error
+    if isinstance(value, datetime):
+        return value if value.tzinfo else value.replace(tzinfo=UTC)
+    if isinstance(value, date):
+        return value
+    raise TypeError(f"{kind(value)} is no date")
 
 
 def translator(tables: dict[str, dict[str, Any]], default: str) -> Callable[..., str]:
@@ -147,5 +159,5 @@ def translator(tables: dict[str, dict[str, Any]], default: str) -> Callable[...,
     return translate
 
 
-LOCAL_FILTERS = frozenset({"country", "money", "number", "percent", "date"})
+LOCAL_FILTERS = frozenset({"countdown", "country", "date", "money", "number", "percent"})
 """Filters whose result depends on the locale of the mail."""

@@ -2,7 +2,8 @@
 
 A value is certain when its attribute is required or has a default, the block's front matter gives a default
 or needs it, a ``fallback`` follows it, or an ``{% if %}`` around it asked for it. Everything else that is a
-plain attribute of the profile is refused; members of items and of other mappings are warned of.
+plain attribute of the profile is refused, and a countdown, which some day is over; members of items and of
+other mappings are warned of.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from dataclasses import dataclass, field
 from jinja2 import nodes
 
 _TAKES_MISSING = frozenset({"fallback", "default", "d"})
+_COUNTDOWN = "| countdown"
 _UNHARMED = frozenset(
     {"defined", "undefined", "none", "truthy", "string", "number", "mapping", "true", "false"}
 )
@@ -96,7 +98,8 @@ class Search:
 
     # -- expressions -------------------------------------------------------------------------------------
     def path(self, node: nodes.Node) -> str | None:
-        """``first_name`` or ``item.price`` for what reads one value, else None."""
+        """``first_name`` or ``item.price`` for what reads one value, else None. A countdown is a value of its
+        own: some day it is over."""
         if isinstance(node, nodes.Name):
             return self.bound.get(node.name, node.name)
         if isinstance(node, nodes.Getattr):
@@ -105,6 +108,8 @@ class Search:
         if isinstance(node, nodes.Getitem) and isinstance(node.arg, nodes.Const):
             owner = self.path(node.node)
             return owner and f"{owner}.{node.arg.value}"
+        if isinstance(node, nodes.Filter) and node.name == "countdown" and node.node is not None:
+            return f"{self.path(node.node) or 'this'}.{_COUNTDOWN}"
         return None
 
     def used(self, node: nodes.Node) -> None:
@@ -180,11 +185,15 @@ class Search:
         owner, _, last = path.rpartition(".")
         if last.isdigit() and owner in self.sure:  # asked for as a whole: it is not empty
             return
-        if path in self.sure or path.endswith(":") or root in ("brand", "theme", "campaign", "loop:"):
+        over = last == _COUNTDOWN
+        if path in self.sure or path.endswith(":"):
+            return
+        if root in ("brand", "theme", "campaign", "loop:") and not over:
             return
         if path.endswith((".item_id", ".title", ".source")) and root != "cart":
             return
-        self.gaps.append(Gap(path.replace(":", ""), line, path in self.attributes))
+        shown = path.replace(":", "").replace(f".{_COUNTDOWN}", f" {_COUNTDOWN}")
+        self.gaps.append(Gap(shown, line, over or path in self.attributes))
 
 
 def _operands(node: nodes.Node) -> Iterator[nodes.Node]:

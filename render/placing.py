@@ -248,7 +248,9 @@ class _Walk:
             self.output.token(token, "<!--{}-->")
         else:
             where = f"in <{parent}>" if parent else "outside of <mjml>"
-            raise self.error(f"{{% {segment.word} %}} cannot stand {where}", fix="move it into <mj-body>")
+            held = parent in facts.OTHER  # a carousel, an accordion's element: MJML counts their children
+            fix = f"put it around the whole <{parent}>" if held else "move it into <mj-body>"
+            raise self.error(f"{{% {segment.word} %}} cannot stand {where}", fix=fix)
 
     def _in_the_tag(self) -> TemplateError:
         return self.error(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from functools import lru_cache
 from html import unescape
 from types import FunctionType
 from typing import Any
@@ -13,6 +12,7 @@ from mailwright.model.identity import message_id
 from mailwright.model.message import SkipReason
 from mailwright.model.tracking import Tagger
 from render import escapes
+from render.clock import clock_filters
 from render.compiled import CompiledCampaign
 from render.constants import BUILTINS, COMPUTE
 from render.context import RenderContext
@@ -33,9 +33,7 @@ from render.links import in_html, in_text, link_maker
 from render.mail import FAILURES, Mail, NoBlockError
 from render.plaintext import settle
 from render.rows import Row
-
-CARDS = 16_384
-"""Results that one remembered function keeps, the least recently used dropped first."""
+from render.shelf import Shelf
 
 
 class Program:
@@ -60,6 +58,8 @@ class Program:
         }
         self.names = sorted(compiled.names - set(self.shared) - {"subject", "preheader", "locale"})
         self._date = dates(compiled.settings.timezone)
+        self._shelf = Shelf()
+        self._clock = clock_filters(compiled.settings.timezone, context.now)
         self._translate = translator(dict(compiled.strings), compiled.settings.locale)
         self._leaf = leaf
         self._codes = {"html": compiled.html, "text": compiled.text, "line": compiled.line}
@@ -92,12 +92,13 @@ class Program:
             "f_number": decimal,
             "f_percent": percent,
             "f_date": self._date,
+            **{f"f_{name}": function for name, function in self._clock.items()},
             "t": self._translate,
             "item": self.context.catalogue.get,
             "abort": _abort,
             "noted": _noted,
             "leaf": self._leaf,
-            "remember": _remember,
+            "remember": self._shelf.remember,
             "shared": lambda locale: {**self.shared, "locale": locale},
             "href": in_html(self._link) if code.mode == "html" else in_text(self._link),
             "checked_url": _checked_html if code.mode == "html" else escapes.url,
@@ -218,20 +219,6 @@ def program(compiled: CompiledCampaign, context: RenderContext, *, record: bool 
     if key not in context.programs:
         context.programs[key] = Program(compiled, context, record=record)
     return context.programs[key]
-
-
-def _remember(write: Callable[..., Any]) -> Callable[..., Any]:
-    """A function of an item's id and a locale, which remembers. What it does is its own work and no mail's:
-    otherwise the mail that comes first would fail where the next one does not."""
-
-    def alone(*key: Any) -> Any:
-        left, WORK.left = WORK.left, MAX_WORK
-        try:
-            return write(*key)
-        finally:
-            WORK.left = left
-
-    return lru_cache(CARDS)(alone)
 
 
 def _abort(reason: Any) -> str:

@@ -17,6 +17,7 @@ from jinja2.visitor import NodeTransformer
 from mailwright.model.tracking import Tagger
 from render import escapes, formats, language
 from render.asked import read_ask
+from render.clock import clock_filters
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
 from render.expressions import FUNCTIONS
@@ -123,6 +124,9 @@ class SlowWay:
             "percent": formats.percent,
         }
         local["date"] = formats.dates(compiled.settings.timezone)
+        clock = clock_filters(compiled.settings.timezone, context.now)
+        local["countdown"] = clock.pop("countdown")
+        environment.filters |= {name: _lenient(function) for name, function in clock.items()}
         environment.filters |= {name: _local(function) for name, function in local.items()}
         environment.filters |= {name: _escape(function) for name, function in escapes.HTML.items()}
         environment.filters["_url"] = lambda link, _: _checked(link)

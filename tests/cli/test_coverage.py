@@ -41,7 +41,11 @@ def test_lint_finds_what_is_wrong_at_its_line(cli, starter):
     (finding,) = [one for one in found.data["findings"] if one["level"] == "error"]
     assert (finding["at"]["file"], finding["at"]["line"]) == ("blocks/hero/ours.mjml", 6)
     github = cli("lint", "newsletter", "--workspace", starter, "--now", NOW, "--format", "github", plain=True)
-    assert "::error file=blocks/hero/ours.mjml,line=6" in github.out
+    assert github.code == 1
+    assert "::error file=blocks/hero/ours.mjml,line=6,col=16,title=pictures::" in github.out
+    assert " Fix: " in github.out
+    as_json = cli("lint", "newsletter", "--workspace", starter, "--now", NOW, "--format", "json", plain=True)
+    assert (as_json.code, as_json.data) == (1, found.data)
 
 
 def test_any_mjml_file_is_held_against_the_slow_way(cli, tmp_path):

@@ -115,6 +115,22 @@ def test_a_large_audience_does_not_use_up_what_a_mail_may(tmp_path: Path) -> Non
     assert 0 < WORK.left < MAX_WORK
 
 
+def test_cards_that_are_remembered_hold_no_more_than_their_shelf(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    card = "<mj-text>{{ item.title }} " + "word " * 2_000 + "</mj-text>"
+    template = mjml("<mj-section><mj-column>{% card item(colour) %}</mj-column></mj-section>")
+    campaign = compiled(tmp_path, template, {"cards/product": card})
+    (batch,) = chosen(campaign, frame(*({"colour": f"i{n % 12}"} for n in range(36)))).to_batches()
+    monkeypatch.setattr("render.shelf.MOST", 3 * 12_000)
+    kept = []
+    program = Program(campaign, context())
+    for row in batch_rows(batch, row_columns(campaign), program.context.catalogue):
+        assert program.mail(row).skip is None
+        kept.append(len(program._shelf))
+    assert 1 < max(kept) <= 6  # of 12 items, each in HTML and text, three of HTML fit
+
+
 @pytest.mark.parametrize(
     "code",
     [

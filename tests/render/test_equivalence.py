@@ -58,6 +58,7 @@ EXPRESSIONS = st.sampled_from(
         "{{ points * 2 + 1 }}",
         "{{ (first_name | fallback('x') | upper) ~ '!' }}",
         "{{ 'many' if points > 10 else 'few' }}",
+        "{{ '2026-12-01' | countdown | fallback('over') }} {{ '2026-12-01' | days_until | round(1) }}",
         "{{ points | number }}",
         "{{ brand.name }}",
         "{{ tags | fallback([]) | join(', ') }}",

@@ -85,6 +85,12 @@ CASES = [
     ('{% slot "a" optional %}{% slot "a" optional %}', "stands here twice", None),
     ("{% card points %}", "no card 'product'", "blocks/cards/product.mjml"),
     (text("{{ brand.nothing }}"), "is not set", "fallback"),
+    (text("{{ campaign.values.ends | countdown }}"), "countdown may be missing", "fallback"),
+    (
+        COLUMN("<mj-carousel>{% if points %}<mj-carousel-image src='x' />{% endif %}</mj-carousel>"),
+        "cannot stand in <mj-carousel>",
+        "around the whole <mj-carousel>",
+    ),
     (text("{{ asset(first_name) }}"), "one file name", "asset("),
     (text("{% set points = 1 %}{{ x }}"), "no 'x'", None),
     (text("{% for a in [1] recursive %}{% endfor %}"), "recursive", None),
@@ -100,6 +106,7 @@ HEADS = [
     ("<mj-style>a[href='https://x.example'] { color: red }</mj-style>", "depends on what stands beside"),
     ("<mj-style>.a { color: {{ colour }} }</mj-style>", "the same for everyone"),
     ("<mj-style>{% if points %}.a { color: red }{% endif %}</mj-style>", "the same for everyone"),
+    ("<mj-html-attributes></mj-html-attributes>", "mj-html-attributes is not supported"),
     ("{% if points %}<mj-font name='x' href='y' />{% endif %}", "cannot stand in <mj-head>"),
 ]
 
