@@ -21,7 +21,7 @@ from render.context import RenderContext
 from render.language import AbortError
 from render.leaf import WHOLE
 from render.mail import FAILURES, Mail, NoBlockError
-from render.plaintext import PARAGRAPH, is_repeat, settle
+from render.plaintext import LINE, PARAGRAPH, is_repeat, settle
 from render.program import Program
 from render.rows import Row
 
@@ -51,20 +51,23 @@ class _Leaves:
         ``expression`` is empty where each occurrence is its own; ``owners`` are the values of locals that it
         reads, and only items (dicts) make it the same value when it is read again.
         """
-        text = value.decode("ascii") if isinstance(value, bytes) else value
-        key: tuple[Any, ...] = (expression, type(value), *map(id, owners))
-        once = not expression or expression == WHOLE or not all(type(owner) is dict for owner in owners)
+        of_html = type(value) is bytes
+        text = value.decode("ascii") if of_html else value
+        key: tuple[Any, ...] = ()
         if text.startswith(self.own):
-            key, once = (text,), False
-        number = None if once else self.shared.get(key)
+            key = (text,)
+        elif expression and expression != WHOLE and _are_items(owners):
+            key = (expression, of_html, *map(id, owners))
+        number = self.shared.get(key) if key else None
         if number is None or self.values[number] != text:
             number = self.add(text)
-            self.owners += owners
-            self.shared[key] = number
+            if key:
+                self.owners += owners
+                self.shared[key] = number
             if expression == WHOLE:
                 self.whole.add(number)
         shown = f"{_OPEN}{number}{_SHUT}"
-        return shown.encode("ascii") if isinstance(value, bytes) else shown
+        return shown.encode("ascii") if of_html else shown
 
     def add(self, text: str) -> int:
         self.values.append(text)
@@ -79,6 +82,10 @@ class _Leaves:
         return "".join(pieces)
 
 
+def _are_items(owners: tuple[Any, ...]) -> bool:
+    return all(type(owner) is dict for owner in owners)
+
+
 class Splitter:
     """Splits the mails of one campaign and run into skeletons and leaves."""
 
@@ -87,6 +94,7 @@ class Splitter:
         self._leaves = _Leaves(self._own)
         self._program = Program(compiled, context, leaf=self._mark)
         self._known: dict[tuple[str, ...], tuple[Skeleton, tuple[int, ...]]] = {}
+        self._paragraphs: dict[str, tuple[str, tuple[int, ...]]] = {}
 
     def _mark(self, value: Any, expression: str, *owners: Any) -> Any:
         return self._leaves.mark(value, expression, *owners)
@@ -151,14 +159,22 @@ class Splitter:
 
     def _paragraph(self, part: str) -> str | None:
         """The paragraph settled, its marks in it; None when it can only be a leaf as a whole."""
-        shown = settle(part)[:-1]
-        numbers = [int(number) for number in _MARK.findall(part)]
+        known = self._paragraphs.get(part)
+        if known is None:
+            if len(self._paragraphs) >= KEPT:
+                self._paragraphs.clear()
+            numbers = tuple(int(number) for number in _MARK.findall(part))
+            known = self._paragraphs[part] = settle(part)[:-1], numbers
+        shown, numbers = known
+        leaves = self._leaves
         if not numbers:
             return shown
-        due = settle(self._leaves.fill(part))[:-1]
-        if not due or not self._leaves.whole.isdisjoint(numbers) or self._leaves.fill(shown) != due:
+        if not leaves.whole.isdisjoint(numbers):
             return None
-        return shown
+        if all(_is_plain(leaves.values[number]) for number in numbers):
+            return shown  # such a value changes no break around it
+        due = settle(leaves.fill(part))[:-1]
+        return shown if due and leaves.fill(shown) == due else None
 
     def _complete(self, row: Row, made: Mapping[str, Any]) -> str:
         """Fill up the row as the finished mail had it; gives the unsubscribe link."""
@@ -167,6 +183,17 @@ class Splitter:
         self._program.complete(row, link)
         row["subject"], row["preheader"], row["@mail"] = made["subject"], made["preheader"], Mail("")
         return link
+
+
+def _is_plain(value: str) -> bool:
+    """Whether settling leaves a text as it is, wherever it stands: not empty, with single blanks inside."""
+    return (
+        bool(value)
+        and value[0] != " " != value[-1]
+        and "  " not in value
+        and LINE not in value
+        and PARAGRAPH not in value
+    )
 
 
 def _holes(text: str, order: dict[int, int]) -> Holes:
