@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
 import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience.arrow import arrow_type, query
+from audience.distinct import Distinct, distinct_values
 from audience.raw import scalar_column
 from audience.scalar_sql import NOT_A, missing, parse, plain, problem
 from mailwright.model.schema import Attribute
@@ -34,12 +36,34 @@ def coerce(columns: Mapping[str, Column], schema: Mapping[str, Attribute]) -> di
     ``min``/``max``, or a text with control characters is wrong and becomes missing. In a list one wrong
     element makes the list wrong; in an object only the member is.
     """
-    scalars = {name: c for name, c in columns.items() if isinstance(c, pa.Array) and _is_scalar(schema[name])}
-    done = _coerce_scalars(scalars, schema)
+    found = {name: distinct_values(plain(c)) for name, c in columns.items() if isinstance(c, pa.Array)}
+    scalars = {name: one for name, one in found.items() if _is_scalar(schema[name])}
+    done: dict[str, Typed] = {}
+    for places in (True, False):
+        group = {name: one.values for name, one in scalars.items() if (one.places is None) is places}
+        done |= _coerce_scalars(group, schema)
     for name, column in columns.items():
         if name not in done:
-            done[name] = _coerce_nested(column, schema[name])
-    return {name: done[name] for name in columns}
+            done[name] = _coerce_nested(found[name].values if name in found else column, schema[name])
+    return {name: _spread(done[name], found.get(name)) for name in columns}
+
+
+def _spread(typed: Typed, found: Distinct | None) -> Typed:
+    """What came of the different values, for every row again."""
+    if found is None or found.places is None:
+        return typed
+    values = typed.values.take(found.places)
+    if not typed.wrong:
+        return Typed(values, {})
+    told = pa.array([typed.wrong.get(i) for i in range(len(typed.values))], pa.string()).take(found.places)
+    return Typed(values, _told(told))
+
+
+def _told(problems: pa.Array) -> dict[int, str]:
+    """Position → problem, of those that have one."""
+    there = pc.is_valid(problems)
+    where = pc.indices_nonzero(there).to_pylist()
+    return dict(zip(where, problems.filter(there).to_pylist(), strict=True))
 
 
 def _is_scalar(attribute: Attribute) -> bool:
@@ -56,10 +80,27 @@ def _coerce_scalars(columns: Mapping[str, pa.Array], schema: Mapping[str, Attrib
         x = f"c{i}"
         inner.append(f"{missing(array.type, x)} AS m{i}, {parse(array.type, attribute, x)} AS v{i}")
         outer.append(f"v{i}, {problem(attribute, i, params)} AS p{i}")
-    raw = pa.table({f"c{i}": plain(array) for i, array in enumerate(columns.values())})
-    sql = f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM raw)"  # noqa: S608 no name of a user
-    result = query(sql, params, raw=raw)
-    return {name: _typed(result, i, schema[name]) for i, name in enumerate(columns)}
+    rows = max(len(array) for array in columns.values())
+    raw = pa.table({f"c{i}": _longer(array, rows) for i, array in enumerate(columns.values())})
+    raw = raw.append_column("n", pa.array(np.arange(rows)))
+    sql = f"SELECT n, {', '.join(outer)} FROM (SELECT n, {', '.join(inner)} FROM raw)"  # noqa: S608 no name of a user
+    result = _in_order(query(sql, params, raw=raw))
+    return {
+        name: _typed(result.slice(0, len(array)), i, schema[name])
+        for i, (name, array) in enumerate(columns.items())
+    }
+
+
+def _in_order(result: pa.Table) -> pa.Table:
+    """The rows by their number ``n``: threads that share a query may deliver them in another order."""
+    found = result.column("n").to_numpy()
+    return result.take(pa.array(np.argsort(found))) if (found[1:] < found[:-1]).any() else result
+
+
+def _longer(array: pa.Array, rows: int) -> pa.Array:
+    """The array with NULLs at its end; of those nothing is wrong."""
+    short = rows - len(array)
+    return pa.concat_arrays([array, pa.nulls(short, array.type)]) if short else array
 
 
 def _typed(result: pa.Table, i: int, attribute: Attribute) -> Typed:
@@ -67,10 +108,7 @@ def _typed(result: pa.Table, i: int, attribute: Attribute) -> Typed:
     problems = result.column(f"p{i}").combine_chunks()
     if problems.null_count == len(problems):
         return Typed(values, {})
-    wrong = pc.is_valid(problems)
-    where = pc.indices_nonzero(wrong).to_pylist()
-    texts = problems.filter(wrong).to_pylist()
-    return Typed(pc.if_else(wrong, None, values), dict(zip(where, texts, strict=True)))
+    return Typed(pc.if_else(pc.is_valid(problems), None, values), _told(problems))
 
 
 def _coerce_nested(column: Column, attribute: Attribute) -> Typed:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,28 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience.arrow import arrow_type
-from audience.coerce import coerce
+from audience.coerce import Typed, coerce
 from audience.raw import Raw
 from audience.report import AudienceReport, Outcome, Problem, SourceReport, shown
+from audience.sources import read_source
 from mailwright.model.schema import Attribute, Schema
+from mailwright.model.workspace import DataSource
 
 Mask = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Incoming:
+    """One source as it came, and its columns in the types of their attributes."""
+
+    raw: Raw
+    typed: dict[str, Typed]
+
+
+def take_in(root: Path, source: DataSource, schema: Schema, *, what: str) -> Incoming:
+    """Read one source and bring its values into their types. Raises as ``read_source`` does."""
+    raw = read_source(root, source, schema, what=what)
+    return Incoming(raw, coerce(raw.columns, schema))
 
 
 class Intake:
@@ -28,8 +46,15 @@ class Intake:
     """
 
     def __init__(
-        self, source: str, raw: Raw, schema: Schema, report: AudienceReport, *, decisive: Collection[str] = ()
+        self,
+        source: str,
+        incoming: Incoming,
+        schema: Schema,
+        report: AudienceReport,
+        *,
+        decisive: Collection[str] = (),
     ) -> None:
+        raw, typed = incoming.raw, incoming.typed
         self._report = SourceReport(source, raw.file, read=len(raw.rows) + len(raw.broken))
         report.sources[source] = self._report
         self._problems = report.problems
@@ -39,7 +64,6 @@ class Intake:
         self._keep: Mask = np.ones(len(raw.rows), dtype=bool)
         for row, what, text in raw.broken:
             self._note(row, "", what, shown(text, "direct"), rejected=True)
-        typed = coerce(raw.columns, schema)
         self.columns: dict[str, pa.Array] = {
             name: typed[name].values if name in typed else pa.nulls(len(raw.rows), arrow_type(attribute))
             for name, attribute in schema.items()
@@ -83,14 +107,18 @@ class Intake:
 
     def reject_duplicates(self, name: str) -> None:
         """Of kept rows with the same value only the last stays: in a file that grows it is the newest."""
-        values = self.columns[name]
+        values = self.columns[name].filter(pa.array(self._keep))
+        counts = pc.value_counts(values)
+        several = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
+        if not len(several):
+            return
+        among = pc.is_in(values, value_set=several)
         last: dict[Any, int] = {}
-        for position, value in zip(
-            np.flatnonzero(self._keep), values.filter(self._keep).to_pylist(), strict=True
-        ):
+        positions = np.flatnonzero(self._keep)[among.to_numpy(zero_copy_only=False)]
+        for position, value in zip(positions.tolist(), values.filter(among).to_pylist(), strict=True):
             if (earlier := last.get(value)) is not None:
                 self.reject(name, [earlier], "duplicate, a later row has the same")
-            last[value] = int(position)
+            last[value] = position
 
     def add(self, name: str, attribute: Attribute, column: pa.Array) -> None:
         """A column that was worked out from the others."""
@@ -99,12 +127,12 @@ class Intake:
 
     def table(self, order: list[str]) -> pa.Table:
         """The kept rows, sorted by these columns and then as they came."""
-        columns = [self.columns[name] for name in self._schema]
-        table = pa.table(columns, names=list(self._schema)).filter(pa.array(self._keep))
-        self._report.kept = table.num_rows
-        table = table.append_column(" came", pa.array(np.arange(table.num_rows)))
-        keys = [(name, "ascending") for name in [*order, " came"]]
-        return table.take(pc.sort_indices(table, sort_keys=keys)).drop_columns([" came"]).combine_chunks()
+        table = pa.table([self.columns[name] for name in self._schema], names=list(self._schema))
+        kept = pa.array(np.flatnonzero(self._keep))
+        self._report.kept = len(kept)
+        keys = {name: _sortable(self.columns[name]).take(kept) for name in order} | {" came": kept}
+        places = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
+        return table.take(kept.take(places)).combine_chunks()
 
     def _where(self, condition: pa.Array) -> list[int]:
         return np.flatnonzero(condition.to_numpy(zero_copy_only=False)).tolist()
@@ -122,6 +150,14 @@ class Intake:
         counter[f"{name}: {what}" if name else what] += 1
         outcome: Outcome = "row rejected" if rejected else "value set aside"
         self._problems.append(Problem(self._report.source, self._report.file, row, name, what, text, outcome))
+
+
+def _sortable(column: pa.Array) -> pa.Array:
+    """Texts as numbers of the same order, so that they are compared once and not at every step."""
+    if not pa.types.is_string(column.type):
+        return column
+    coded = column.dictionary_encode()
+    return pc.rank(coded.dictionary).take(coded.indices)
 
 
 def _without(column: pa.Array, mask: Mask) -> pa.Array:

@@ -10,9 +10,8 @@ import pyarrow.compute as pc
 
 from audience.address import ADDRESS_ATTRIBUTES, check_addresses
 from audience.identity import Identities, unify
-from audience.intake import Intake, with_defaults
+from audience.intake import Intake, take_in, with_defaults
 from audience.report import AudienceReport
-from audience.sources import read_source
 from audience.survivorship import FITS
 from audience.zones import known_zones
 from mailwright.errors import DataError, did_you_mean
@@ -31,8 +30,8 @@ def read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Id
     """
     schema = PROFILE_ATTRIBUTES | spec.profile
     _check_names(spec, schema)
-    raw = read_source(root, spec.data.profiles, schema, what="profiles")
-    intake = Intake("profiles", raw, schema, report)
+    incoming = take_in(root, spec.data.profiles, schema, what="profiles")
+    intake = Intake("profiles", incoming, schema, report)
     intake.reject_duplicates("profile_id")
     known = pc.is_in(intake.columns["timezone"], value_set=known_zones())
     unknown = pc.and_(pc.is_valid(intake.columns["timezone"]), pc.invert(known))
@@ -40,7 +39,7 @@ def read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Id
     no_locale = pc.invert(pc.match_substring_regex(intake.columns["locale"], _LOCALE))
     intake.set_aside("locale", intake.kept(no_locale), "not a locale (no, sv-SE)")
     _check_emails(intake)
-    intake.add(_ROW, Attribute(type="integer"), pa.array(raw.rows))
+    intake.add(_ROW, Attribute(type="integer"), pa.array(incoming.raw.rows))
     table = intake.table(["profile_id"])
     found = unify(table.drop_columns([_ROW]), table.column(_ROW), spec.identity)
     report.merges, report.candidates = found.merges, found.candidates

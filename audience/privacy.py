@@ -24,7 +24,7 @@ from audience.files import replace_files
 from audience.people import read_profiles
 from audience.report import AudienceReport
 from audience.sources import format_of, read_source
-from audience.things import read_interactions, read_items
+from audience.things import read_interactions, read_items, take_in_interactions
 from mailwright.errors import DataError
 from mailwright.model.schema import INTERACTION_ATTRIBUTES, PROFILE_ATTRIBUTES, Schema
 from mailwright.model.workspace import DataSource, WorkspaceSpec
@@ -87,7 +87,9 @@ def access_profile(root: Path, spec: WorkspaceSpec, profile_id: str, *, now: dat
     person = _merged(people.aliases, profile_id)
     sources = {name: _rows(root, spec, name, person) for name in ("profiles", "interactions")}
     items = read_items(root, spec, report)
-    interactions = read_interactions(root, spec, report, people.profiles, people.aliases, items, now)
+    interactions = read_interactions(
+        take_in_interactions(root, spec), spec, report, people.profiles, people.aliases, items, now
+    )
     kept = person[0]
     mine = people.profiles.filter(pc.equal(people.profiles.column("profile_id"), kept))
     used = interactions.filter(pc.equal(interactions.column("profile_id"), kept))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from audience.retention import expire
 from audience.rfm import rfm_cuts
 from audience.snapshot import fingerprint_tables
 from audience.store import Audience
-from audience.things import read_interactions, read_items
+from audience.things import read_interactions, read_items, take_in_interactions
 from mailwright.errors import DataError
 from mailwright.model.workspace import WorkspaceSpec
 
@@ -41,9 +42,13 @@ def read_audience(
     gates and, when ``strict``, for any row or value at all.
     """
     report = AudienceReport()
-    people = read_profiles(root, spec, report)
-    items = read_items(root, spec, report)
-    interactions = read_interactions(root, spec, report, people.profiles, people.aliases, items, now)
+    with ThreadPoolExecutor(max_workers=1) as meanwhile:  # most of reading is work that threads share
+        incoming = meanwhile.submit(take_in_interactions, root, spec)
+        people = read_profiles(root, spec, report)
+        items = read_items(root, spec, report)
+        interactions = read_interactions(
+            incoming.result(), spec, report, people.profiles, people.aliases, items, now
+        )
     interactions = add_feedback(
         interactions,
         feedback,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mailwright.model.schema import Attribute
 
@@ -13,14 +14,16 @@ LONGEST_TEXT = 20_000
 
 
 def plain(array: pa.Array) -> pa.Array:
-    """The array without dictionary encoding."""
-    return array.cast(array.type.value_type) if pa.types.is_dictionary(array.type) else array
+    """The array without dictionary encoding, and texts without the blanks around them."""
+    if pa.types.is_dictionary(array.type):
+        array = array.cast(array.type.value_type)
+    if pa.types.is_string_view(array.type):
+        array = array.cast(pa.string())
+    return pc.utf8_trim(array, _SPACE) if _is_text(array.type) else array
 
 
 def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        return _is_text(kind.value_type)
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def _is_fraction(kind: pa.DataType) -> bool:
@@ -28,23 +31,19 @@ def _is_fraction(kind: pa.DataType) -> bool:
 
 
 def missing(kind: pa.DataType, x: str) -> str:
-    """SQL for whether column ``x`` of this type says nothing: NULL, NaN or blank."""
+    """SQL for whether column ``x`` of this type, made ``plain``, says nothing: NULL, NaN or blank."""
     if _is_text(kind):
-        return f"({_trimmed(x)}) IS NULL"
+        return f"({x} IS NULL OR {x} = '')"
     if _is_fraction(kind):
         return f"({x} IS NULL OR isnan({x}))"
     return f"{x} IS NULL"
 
 
-def _trimmed(x: str) -> str:
-    return f"nullif(regexp_replace({x}, '^{_SPACE}+|{_SPACE}+$', '', 'g'), '')"
-
-
 def parse(kind: pa.DataType, attribute: Attribute, x: str) -> str:
-    """SQL for the value of column ``x`` in the attribute's type, NULL where it has none."""
+    """SQL for the value of column ``x``, made ``plain``, in the attribute's type, NULL where it has none."""
     target = attribute.type
     if _is_text(kind):
-        return _FROM_TEXT[target].format(t=f"({_trimmed(x)})")
+        return _FROM_TEXT[target].format(t=f"nullif({x}, '')")
     for matches, forms in _FROM_TYPED:
         if matches(kind) and target in forms:
             return forms[target].format(x=x)
@@ -74,7 +73,7 @@ def problem(attribute: Attribute, i: int, params: dict[str, Any]) -> str:
     return "CASE " + " ".join(cases) + " END"
 
 
-_SPACE = r"[\s\x{00a0}\x{feff}]"
+_SPACE = " \t\n\f\r\u00a0\ufeff"
 _CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 _SQL_TYPES = {
     "string": "VARCHAR",

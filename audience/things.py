@@ -10,9 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience.arrow import arrow_schema
-from audience.intake import Intake, with_defaults
+from audience.intake import Incoming, Intake, take_in, with_defaults
 from audience.report import AudienceReport
-from audience.sources import read_source
 from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES
 from mailwright.model.workspace import WorkspaceSpec
 
@@ -22,7 +21,7 @@ def read_items(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> pa.Ta
     schema = ITEM_ATTRIBUTES | spec.item
     if spec.data.items is None:
         return arrow_schema(schema).empty_table()
-    intake = Intake("items", read_source(root, spec.data.items, schema, what="items"), schema, report)
+    intake = Intake("items", take_in(root, spec.data.items, schema, what="items"), schema, report)
     intake.reject_duplicates("item_id")
     for name, pattern, what in (
         ("url", r"^https?://[^\s<>\"]+$", "not an http(s) address"),
@@ -36,8 +35,16 @@ def read_items(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> pa.Ta
     return with_defaults(intake.table(["item_id"]), schema)
 
 
+def take_in_interactions(root: Path, spec: WorkspaceSpec) -> Incoming | None:
+    """The interactions as their source has them, whoever they belong to; None where there is no source."""
+    if spec.data.interactions is None:
+        return None
+    schema = INTERACTION_ATTRIBUTES | spec.event
+    return take_in(root, spec.data.interactions, schema, what="interactions")
+
+
 def read_interactions(
-    root: Path,
+    incoming: Incoming | None,
     spec: WorkspaceSpec,
     report: AudienceReport,
     profiles: pa.Table,
@@ -50,10 +57,9 @@ def read_interactions(
     What a merged profile did counts as done by the one that it became (``aliases``).
     """
     schema = INTERACTION_ATTRIBUTES | spec.event
-    if spec.data.interactions is None:
+    if incoming is None:
         return arrow_schema(schema).empty_table()
-    raw = read_source(root, spec.data.interactions, schema, what="interactions")
-    intake = Intake("interactions", raw, schema, report, decisive=INTERACTION_ATTRIBUTES)
+    intake = Intake("interactions", incoming, schema, report, decisive=INTERACTION_ATTRIBUTES)
     columns = intake.columns
     columns["profile_id"] = renamed(columns["profile_id"], aliases)
     for name, known in (("profile_id", profiles), ("item_id", items)):

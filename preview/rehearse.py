@@ -15,9 +15,9 @@ import orjson
 
 from mailwright.catalog import event_schemas, profile_schema
 from mailwright.errors import UsageError
+from preview.changes import read_event
 from preview.ground import Ground
 from preview.masking import masked_table
-from preview.whatif import read_event
 from triggers import Simulation, simulate
 from triggers.world import World
 

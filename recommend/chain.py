@@ -12,7 +12,7 @@ import pyarrow as pa
 from threadpoolctl import threadpool_limits
 
 from mailwright.model.workspace import RecommendSpec
-from recommend.arrays import I64
+from recommend.arrays import I64, Mask
 from recommend.context import Context, read_context
 from recommend.model import Model
 from recommend.picking import Picks, pick
@@ -74,14 +74,16 @@ def fill(
 ) -> Recommendations:
     """Ask the tiers in order, block of rows by block of rows, each block on one thread.
 
+    Rows of which nothing is known that tells them apart are shown the same, and worked on once.
     Notes say what is missing of ``n``; the ``spare`` items beyond them may be missing without a word.
     """
     picks = Picks(context.profiles.num_rows, n + spare)
     rows = np.arange(context.profiles.num_rows) if only is None else np.asarray(only, np.int64)
     reranker = open_reranker(context)
     applies = [tier.applies() for tier in tiers]
+    different, place = _different(context, tiers, applies, rows)
     size = min(1024, max(64, CELLS // max(1, len(context.candidates))))
-    blocks = [rows[at : at + size] for at in range(0, len(rows), size)]
+    blocks = [different[at : at + size] for at in range(0, len(different), size)]
 
     def one(block: I64) -> None:
         for source, tier in enumerate(tiers):
@@ -93,17 +95,43 @@ def fill(
     with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(workers) as pool:
         for done, _ in enumerate(pool.map(one, blocks), start=1):
             if progress is not None:
-                progress(min(done * size, len(rows)), len(rows))
+                progress(min(done * size, len(different)), len(different))
+    shown = different[place]
     return Recommendations(
-        items=picks.items[rows],
-        sources=picks.sources[rows],
-        scores=picks.scores[rows],
+        items=picks.items[shown],
+        sources=picks.sources[shown],
+        scores=picks.scores[shown],
         source_names=tuple(str(tier.source) for tier in tiers),
         item_ids=context.catalogue.ids,
-        notes=lambda row: _note(context, picks, int(rows[row]), n),
+        notes=lambda row: _note(context, picks, int(shown[row]), n),
         explain=lambda source, at, items: tiers[source].because(rows[at], items),
         reason=lambda source, code: tiers[source].reason(code),
     )
+
+
+def _different(
+    context: Context, tiers: Sequence[Tier], applies: Sequence[Mask], rows: I64
+) -> tuple[I64, I64]:
+    """Rows that stand for all of ``rows``, and for each of those the place of its own among them.
+
+    A row stands for itself alone when a tier that applies to it scores each row by itself, or when it must
+    not be shown something.
+    """
+    alone = np.diff(context.exclusions.start)[rows] > 0
+    key = np.zeros(len(rows), np.int64)
+    for tier, there in zip(tiers, applies, strict=True):
+        groups = tier.groups()
+        if groups is None:
+            alone |= there[rows]
+            continue
+        group = np.where(there[rows], groups[rows] + 1, 0)
+        key = key * (group.max(initial=0) + 1) + group
+    key[alone] = key.max(initial=0) + 1 + np.flatnonzero(alone)
+    _, first, place = np.unique(key, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # in the order in which they came, so that neighbours stay neighbours
+    back = np.empty_like(order)
+    back[order] = np.arange(len(order))
+    return rows[first[order]], back[place]
 
 
 def _note(context: Context, picks: Picks, row: int, n: int) -> str:

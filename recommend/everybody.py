@@ -22,6 +22,9 @@ class ForEverybody:
     def applies(self) -> Mask:
         return np.full(self._rows, bool(np.isfinite(self._scores).any()))
 
+    def groups(self) -> I64:
+        return np.zeros(self._rows, np.int64)
+
     def score(self, rows: I64) -> Scored:
         block = np.tile(self._scores.astype(np.float32), (len(rows), 1))
         return Scored(block, lambda columns: self._scores[columns])

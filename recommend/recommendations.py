@@ -69,10 +69,12 @@ class Recommendations:
     def column(self) -> pa.Array:
         """All recommendations as one Arrow array, a list of structs for each profile (empty, never NULL)."""
         there = self.items >= 0
-        codes = self._codes_of(np.arange(len(self.items)))[there]
+        codes = self._codes_of(np.arange(len(self.items)))[there] + 1  # -1: no code
         sources = self.sources[there].astype(np.int64)
-        keys, place = np.unique(np.stack([sources, codes]), axis=1, return_inverse=True)
-        reasons = [self.reason(int(source), int(code)) for source, code in keys.T]
+        width = int(codes.max(initial=0)) + 1
+        coded = pa.array(sources * width + codes).dictionary_encode()
+        pairs = [divmod(key, width) for key in coded.dictionary.to_pylist()]
+        reasons = [self.reason(source, code - 1) for source, code in pairs]
         told = [(reason.text, reason.kind, reason.about or None) for reason in reasons]
         texts = zip(*told, strict=True) if told else ((), (), ())
         structs = pa.StructArray.from_arrays(
@@ -80,7 +82,7 @@ class Recommendations:
                 flat(self.item_ids).cast(pa.string()).take(pa.array(self.items[there])),
                 pa.array(self.source_names, pa.string()).take(pa.array(sources)),
                 pa.array(self.scores[there], pa.float64()),
-                *(pa.array(text, pa.string()).take(pa.array(place.ravel())) for text in texts),
+                *(pa.array(text, pa.string()).take(coded.indices) for text in texts),
             ],
             fields=list(STRUCT),
         )

@@ -16,6 +16,7 @@ from starlette.routing import Route
 
 from mailwright.engine import Plan
 from mailwright.errors import MailwrightError, UsageError
+from preview.changes import Changes, read_changes
 from preview.desk import View
 from preview.display import for_display, with_own_pictures
 from preview.finder import find, searched, some, step
@@ -37,7 +38,7 @@ from preview.views.context import (
     view_of,
 )
 from preview.views.whatif import form_values
-from preview.whatif import Changes, imagine, read_changes
+from preview.whatif import imagine
 
 LOOKS = ("view", "width", "scheme", "pictures")
 """Settings that stay when somebody goes on to the next mail."""

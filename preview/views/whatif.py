@@ -13,11 +13,11 @@ from audience import FEATURES
 from mailwright.catalog import profile_schema
 from mailwright.explain import row_of
 from mailwright.model.schema import Attribute
+from preview.changes import FIXED, PREFIX, Changes, read_changes
 from preview.ground import Ground
 from preview.mail import Mail
 from preview.typed import text_of
 from preview.views.context import campaign_of, view_of
-from preview.whatif import FIXED, PREFIX, Changes, read_changes
 
 FIELD = "f."
 

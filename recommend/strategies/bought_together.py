@@ -36,6 +36,9 @@ class BoughtTogether:
     def applies(self) -> Mask:
         return self._seeds.count > 0
 
+    def groups(self) -> None:
+        return None
+
     def score(self, rows: I64) -> Scored:
         seeds = self._context.matrix(self._seeds, np.ones(len(self._seeds.item)))[rows]
         scores = (seeds @ self._columns).toarray()

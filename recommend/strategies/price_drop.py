@@ -37,6 +37,9 @@ class PriceDrop:
     def applies(self) -> Mask:
         return np.full(self._context.profiles.num_rows, bool(np.isfinite(self._drop).any()))
 
+    def groups(self) -> None:
+        return None
+
     def score(self, rows: I64) -> Scored:
         met = self._met[rows][:, self._context.candidates].toarray()
         scores: F64 = met + self._drop[self._context.candidates]

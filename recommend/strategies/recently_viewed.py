@@ -27,6 +27,9 @@ class RecentlyViewed:
     def applies(self) -> Mask:
         return self._context.pairs.count > 0
 
+    def groups(self) -> None:
+        return None
+
     def score(self, rows: I64) -> Scored:
         scores: F64 = self._met[rows][:, self._context.candidates].toarray()
         block: F32 = np.where(scores > 0, scores, -np.inf).astype(np.float32)

@@ -28,6 +28,9 @@ class Similar:
     def applies(self) -> Mask:
         return self._seeds.count > 0
 
+    def groups(self) -> None:
+        return None
+
     def score(self, rows: I64) -> Scored:
         scores = self._likeness.scores(self._context.matrix(self._seeds, self._seeds.strength)[rows])
         block = np.where(scores > 0, scores, -np.inf).astype(np.float32)

@@ -35,6 +35,9 @@ class Tier(Protocol):
     def applies(self) -> Mask:
         """For which rows this tier knows enough."""
 
+    def groups(self) -> I64 | None:
+        """Of each row a number: rows of one number have the same scores. None: each row has its own."""
+
     def score(self, rows: I64) -> Scored:
         """Scores of all candidates for these rows."""
 

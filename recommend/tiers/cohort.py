@@ -54,6 +54,9 @@ class Cohort:
     def applies(self) -> Mask:
         return self._of_row >= 0
 
+    def groups(self) -> I64:
+        return np.maximum(self._of_row, 0)
+
     def score(self, rows: I64) -> Scored:
         shares = self._shares[self._of_row[rows]]
         return Scored(shares.astype(np.float32), lambda columns: np.take_along_axis(shares, columns, axis=1))

@@ -47,6 +47,9 @@ class Collaborative:
         enough: Mask = self._context.pairs.count >= self._context.spec.min_interactions
         return enough & bool(self._known.any())
 
+    def groups(self) -> None:
+        return None
+
     def score(self, rows: I64) -> Scored:
         profiles = self._profile_side(rows)
         block: F32 = np.column_stack([profiles, np.ones(len(rows))]).astype(np.float32) @ self._matrix.T

@@ -38,6 +38,9 @@ class Content:
     def applies(self) -> Mask:
         return self._context.pairs.count > 0
 
+    def groups(self) -> None:
+        return None
+
     def score(self, rows: I64) -> Scored:
         like = self._likeness.scores(self._context.history[rows])
         standard = (like - like.mean(axis=1, keepdims=True)) / np.maximum(

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from preview.navigation import entries
+from tests.preview.addresses import PAGES
 
 
 @pytest.fixture
@@ -172,30 +172,7 @@ def test_somebody_outside_is_found_only_when_asked_for_and_marked(window, client
     assert "unsubscribed" in page.locator(".mailhead .tag.bad").inner_text()
 
 
-PAGES = {
-    "campaigns": "/",
-    "campaign": "/c/newsletter",
-    "sheet": "/c/newsletter/sheet",
-    "mail": "/c/newsletter/next",
-    "text": "/c/newsletter/next?view=text",
-    "beside": "/c/newsletter/segments",
-    "find": "/c/newsletter/find?q=an",
-    "approval": "/c/newsletter/approval",
-    "compare": "/c/newsletter/compare",
-    "samples": "/sample?template=newsletter",
-    "recommendations": "/recommendations",
-    "item": "/recommendations/item?id=KIT-011",
-    "sends": "/sends",
-    "segments": "/segments",
-    "library": "/library",
-    "source": "/source?file=blocks/hero/cabin.mjml",
-    "error": "/c/no-such-campaign",
-    "nobody": "/c/newsletter/next?segment=lapsed",
-}
-
-
-PAGES |= {entry.key: entry.href for entry in entries() if entry.href not in PAGES.values()}
-LOOKS = {"1280-light": (1280, "light"), "390-dark": (390, "dark")}
+LOOKS = {f"{width}-{scheme}": (width, scheme) for width in (1280, 390) for scheme in ("light", "dark")}
 
 
 @pytest.mark.parametrize("look", LOOKS)
