@@ -121,12 +121,10 @@ class Program:
     # -- one mail ----------------------------------------------------------------------------------------
     def mail(self, row: Row) -> Mail:
         """Make the mail of one row, whose dict is filled up with what all rows share."""
-        profile = row["profile_id"]
         context = self.context
-        mail = Mail(message_id(context.campaign, profile, context.occasion))
-        mail.edition = self.compiled.edition_name
-        mail.unsubscribe_url = context.signer.unsubscribe_url(profile, context.campaign, context.occasion)
-        self.complete(row, mail.unsubscribe_url)
+        link = context.signer.unsubscribe_url(row["profile_id"], context.campaign, context.occasion)
+        self.complete(row, link)
+        mail = Mail(row["@id"], unsubscribe_url=link, edition=self.compiled.edition_name)
         uses: list[tuple[int, Any]] = []
         try:
             mail.subject = row["subject"] = escapes.one_line(self.line("subject", row, uses), "subject")
