@@ -20,10 +20,13 @@ def rows_of(values: Any, ids: Any) -> I64:
     """The row of each value in ``ids`` (Arrow arrays of strings), -1 where it is NULL or not there."""
     if len(ids) == 0 or len(values) == 0:
         return np.full(len(values), -1, np.int64)
-    found = pc.index_in(flat(values).cast(pa.large_string()), value_set=flat(ids).cast(pa.large_string()))
+    wanted, known = flat(values), flat(ids)
+    if wanted.type != known.type:
+        wanted, known = wanted.cast(pa.large_string()), known.cast(pa.large_string())
+    found = pc.index_in(wanted, value_set=known)
     rows: I64 = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
-    if flat(values).null_count:
-        rows[flat(values).is_null().to_numpy(zero_copy_only=False)] = -1
+    if wanted.null_count:
+        rows[wanted.is_null().to_numpy(zero_copy_only=False)] = -1
     return rows
 
 

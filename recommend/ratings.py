@@ -208,21 +208,20 @@ def asked_about(lists: Sequence[Sequence[str]] | pa.ListArray, item_ids: Any) ->
 
 def _latest(key: I64, age: F64, rating: F64) -> F64:
     """The rating of the youngest event of each pair, at the place of its first."""
+    if np.isnan(rating).all():
+        return rating
     order = np.lexsort((age, key))
     return rating[order]
 
 
 def _days_bought(key: I64, day: F64, bought: Mask, first: I64) -> F64:
     """On how many different days each pair was bought; several lines of one order count once."""
-    order = np.lexsort((day, key))
-    new = np.empty(len(key), bool)
-    new[0] = True
-    new[1:] = (np.diff(key[order]) != 0) | (np.diff(day[order]) != 0)
-    # A day counts when any of its events is a purchase.
-    days = np.flatnonzero(new)
-    counted = np.zeros(len(key))
-    counted[days] = np.logical_or.reduceat(bought[order], days)
-    return np.add.reduceat(counted, first)
+    pair = np.repeat(np.arange(len(first)), np.diff(np.append(first, len(key))))[bought]
+    order = np.lexsort((day[bought], pair))
+    pair, day = pair[order], day[bought][order]
+    new = np.ones(len(pair), bool)
+    new[1:] = (np.diff(pair) != 0) | (np.diff(day) != 0)
+    return np.bincount(pair[new], minlength=len(first)).astype(np.float64)
 
 
 def _sift(causes: dict[str, Mask]) -> tuple[Mask, dict[str, int]]:

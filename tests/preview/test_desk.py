@@ -8,6 +8,7 @@ import pytest
 
 from mailwright.errors import MailwrightError
 from preview.desk import Desk
+from preview.mail import make_mail
 from preview.settings import PreviewSettings
 from preview.watched import Kind, kind_of
 
@@ -90,6 +91,23 @@ def test_what_does_not_work_stays_beside_the_last_that_did(desk):
     file.write_text(good)
     desk.changed([Kind.CAMPAIGN])
     assert desk.view("newsletter").error is None
+
+
+@pytest.mark.parametrize("grown", ["{{ 'a' * 300000000 }}", "{% set x = 'a' * 300000000 %}{{ x }}"])
+def test_a_text_that_grows_without_end_takes_no_picture_away(desk, grown):
+    before = desk.view("newsletter")
+    row = before.plan.recipients["profile_id"][3].as_py()
+    name = before.plan.recipients["slot:hero"][3].as_py()
+    file = desk.root / "blocks" / f"{name}.mjml"
+    good = file.read_text()
+    file.write_text(good.replace("</mj-text>", f"{grown}</mj-text>", 1))
+    desk.changed([Kind.LIBRARY])
+    after = desk.view("newsletter")
+    mail = make_mail(after.plan, row)
+    assert mail.is_rendered
+    assert len(mail.made["html"]) < 200_000
+    told = str(after.error) if after.error else repr(mail.trace())
+    assert file.name.removesuffix(".mjml") in told
 
 
 def test_a_campaign_that_never_worked_is_its_error(desk):
