@@ -31,6 +31,8 @@ class Audience:
     fingerprint: str
     cuts: RfmCuts
     """For ``add_features`` on one profile of this audience."""
+    shown: pa.Table | None = None
+    """Items that the last mails showed (``mailwright.shown``); None where that is no matter."""
 
     def save(self, folder: Path, *, now: datetime) -> None:
         """Keep the audience as the last good one; it takes the place of an earlier one in one step.

@@ -16,8 +16,9 @@ import pyarrow.parquet as pq
 from mailwright.engine import FEEDBACK, read_workspace
 from mailwright.model.schema import INTERACTION_ATTRIBUTES
 from mailwright.promoting import promote_winners
-from mailwright.results import question_of
-from mailwright.sending import workspace_outbox
+from mailwright.results import question_of, sent_messages
+from mailwright.sending import archive_of, workspace_outbox
+from mailwright.shown import SHOWN, keep_shown
 from mailwright.workspace import Workspace
 from measure import outcome_interactions
 from triggers.recorded import recorded_events
@@ -31,12 +32,15 @@ def take_back(workspace: Workspace, campaign: str, now: datetime, *, promote: bo
 
 
 def gather_feedback(workspace: Workspace, *, now: datetime) -> Mapping[str, int]:
-    """Write opens, clicks and unsubscriptions of people, and the live events, as interactions.
+    """Write opens, clicks and unsubscriptions of people, and the live events, as interactions; and what the
+    last mails showed, where the next ones shall not.
 
     How many rows there are of each event. Nothing is written where nothing ever came back.
     """
     path = workspace.state / FEEDBACK
     outbox = workspace_outbox(workspace)
+    if workspace.spec.recommend.avoid_last_mail:
+        keep_shown(sent_messages(archive_of(workspace), outbox), workspace.state / SHOWN)
     live = recorded_events(outbox.db, INTERACTION_ATTRIBUTES | workspace.spec.event)
     told = pa.table({})
     if outbox.feedback.any():

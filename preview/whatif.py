@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from audience import FEATURES, add_features, arrow_schema
 from mailwright.catalog import profile_schema, segment_catalog
-from mailwright.engine import Plan, beside
+from mailwright.engine import Plan, beside, shown_before
 from mailwright.errors import UsageError, did_you_mean
 from mailwright.experiments import ARMS
 from mailwright.explain import row_of
@@ -181,10 +181,20 @@ def _recommended(
     )
     now, segments = plan.request.now, _replaced(ground.segmentation.columns, row, member)
     spec, spare = plan.request.spec.recommendations, compiled.spare
+    shown = shown_before(plan.request, audience)
     found = recommend_items(
-        *inputs, n=spec.n, now=now, segments=segments, only=[row], strategy=strategy, spare=spare
+        *inputs,
+        n=spec.n,
+        now=now,
+        segments=segments,
+        only=[row],
+        strategy=strategy,
+        spare=spare,
+        last_shown=shown,
     )
-    asked = recommend_asked(*inputs, compiled.asks, now=now, segments=segments, only=[row], spare=spare)
+    asked = recommend_asked(
+        *inputs, compiled.asks, now=now, segments=segments, only=[row], spare=spare, last_shown=shown
+    )
     columns = {names[0]: found.column(), names[1]: pa.array([found.note(0)], pa.string())}
     return beside(pa.table(columns), asked_columns(asked, 1))
 

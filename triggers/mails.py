@@ -22,6 +22,7 @@ from mailwright.engine import (
     holdouts,
     render_context,
     run_fingerprint,
+    shown_before,
     strategies,
 )
 from mailwright.experiments import ARMS, arm_columns
@@ -184,17 +185,26 @@ class MailMaker:
             audience.items,
             tuned_spec(world.workspace.spec.recommend, world.model),
         )
-        now, spare = request.now, compiled.spare
+        now, spare, before = request.now, compiled.spare, shown_before(request, audience)
         parts = []
         for strategy, rows in strategies(request, len(ids), arms).items():
             only = (rows + len(others)).tolist()
             some = recommend_items(
-                *inputs, n=spec.n, now=now, segments=segments, only=only, strategy=strategy, spare=spare
+                *inputs,
+                n=spec.n,
+                now=now,
+                segments=segments,
+                only=only,
+                strategy=strategy,
+                spare=spare,
+                last_shown=before,
             )
             parts.append((rows, some))
         found = parts[0][1] if len(parts) == 1 else mixed(parts)
         only = list(range(len(others), len(others) + len(ids)))
-        asked = recommend_asked(*inputs, compiled.asks, now=now, segments=segments, only=only, spare=spare)
+        asked = recommend_asked(
+            *inputs, compiled.asks, now=now, segments=segments, only=only, spare=spare, last_shown=before
+        )
         notes = [found.note(row) for row in range(len(ids))]
         columns = {"recommendations": found.column(), "recommendation_note": pa.array(notes, pa.string())}
         return beside(pa.table(columns), asked_columns(asked, len(ids)))

@@ -30,6 +30,7 @@ from mailwright.engine.recommending import (
     join_columns,
     recommend,
     recommend_asked_lists,
+    shown_before,
     strategies,
 )
 from mailwright.engine.request import DEVELOPMENT_SECRET, FEEDBACK, LAST_GOOD, SHIPPED, Request
@@ -63,6 +64,7 @@ __all__ = [
     "run_fingerprint",
     "segment_audience",
     "select_recipients",
+    "shown_before",
     "strategies",
     "trained_model",
 ]

@@ -113,14 +113,15 @@ def plan_campaign(
     """Run the columnar stages that depend on the campaign; those before it are the same for all campaigns.
 
     ``shared`` gives the recommendations where everybody has the campaign's strategy, and with them everyone
-    joined: campaigns that ask for the same may share them.
+    joined: campaigns that ask for the same may share them, unless what was shown last is left out of each.
     """
     audience = source.audience
     with stages("compile"):
         compiled = compile_mail(request, source.assets)
     assignment = assign(request, compiled, audience.profiles["profile_id"])
     asked = strategies(request, audience.profiles.num_rows, assignment)
-    if shared is not None and list(asked) == [request.spec.recommendations.strategy]:
+    alike = list(asked) == [request.spec.recommendations.strategy] and audience.shown is None
+    if shared is not None and alike:
         recommendations, everyone = shared(request, compiled, stages)
     else:
         with stages("recommend") as progress:

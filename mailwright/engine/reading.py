@@ -15,6 +15,7 @@ from mailwright.learned import learned_of, with_learned
 from mailwright.model.identity import fingerprint
 from mailwright.models import shelf, training_clock
 from mailwright.progress import Progress
+from mailwright.shown import SHOWN, read_shown
 from mailwright.workspace import Assets, Workspace
 from mailwright.workspace.assets import link_pictures
 from recommend import Model, load_model, save_model, train
@@ -38,7 +39,7 @@ def read_workspace(
     workspace: Workspace, *, now: datetime, strict: bool = False, keep: bool = False
 ) -> Source:
     """Profiles, items and interactions, checked; what was learned of profiles beside them; pictures linked;
-    items embedded, where the workspace names a model.
+    items embedded and those of the last mails known, where the workspace wants it.
 
     With ``keep`` they are kept as the last good data when nothing refuses them.
     """
@@ -60,6 +61,8 @@ def read_workspace(
         items = with_embeddings(items, workspace.root / wanted.model, workspace.state / "embeddings", at=at)
     learned = learned_of(workspace)
     audience, noticed = with_learned(replace(audience, items=items), learned, now=now)
+    if workspace.spec.recommend.avoid_last_mail:
+        audience = replace(audience, shown=read_shown(workspace.state / SHOWN))
     return Source(audience, assets, (*problems, *noticed), learned)
 
 

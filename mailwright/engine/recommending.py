@@ -14,6 +14,7 @@ from mailwright.engine.request import Request
 from mailwright.errors import ConfigError, Location, did_you_mean
 from mailwright.models import tuned_spec
 from mailwright.progress import Progress
+from mailwright.shown import last_shown
 from measure.assignment import Assignment
 from recommend import Model, Recommendations, recommend_items
 from recommend.asking import asked_columns, recommend_asked
@@ -54,6 +55,7 @@ def recommend(
                 strategy=strategy,
                 only=None if len(rows) == audience.profiles.num_rows else rows.tolist(),
                 segments=segmentation.columns if segmentation.columns.num_columns else None,
+                last_shown=shown_before(request, audience),
                 spare=spare,
                 progress=progress,
             ),
@@ -61,6 +63,11 @@ def recommend(
         for strategy, rows in strategies(request, audience.profiles.num_rows, assignment).items()
     ]
     return parts[0][1] if len(parts) == 1 else mixed(parts)
+
+
+def shown_before(request: Request, audience: Audience) -> pa.Table | None:
+    """What the last mail before this one showed each profile; None where it may be shown again."""
+    return last_shown(audience.shown, campaign=request.campaign, occasion=request.occasion, now=request.now)
 
 
 def strategies(
@@ -109,6 +116,7 @@ def recommend_asked_lists(
             compiled.asks,
             now=request.now,
             segments=segmentation.columns if segmentation.columns.num_columns else None,
+            last_shown=shown_before(request, audience),
             spare=compiled.spare,
         ),
         audience.profiles.num_rows,

@@ -123,6 +123,8 @@ class RecommendSpec(Spec):
     max_price: float | None = Field(default=None, ge=0)
     diversity: float = Field(default=0.0, ge=0, le=1)
     """0: by score alone; 1: as unlike each other as can be (maximal marginal relevance)."""
+    avoid_last_mail: bool = False
+    """Whether the items that the last mail showed a profile are left out of its next one."""
     max_per_category: int | None = Field(default=None, ge=1)
     editorial: tuple[str, ...] = ()
     """Item ids, the last resort, in order."""
