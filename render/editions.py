@@ -1,7 +1,7 @@
 """A campaign compiled once for each way in which the arms of its experiments show it.
 
 An *edition* is the campaign with the arms of one combination laid over it. MJML and the inliner still run
-once per template version: editions that differ in subject or preheader alone share what they gave. Blocks
+once per template version: editions that differ in subject or preheader alone share their body. Blocks
 that take part in an experiment make no edition; they are candidates of their slot for one arm only.
 """
 
@@ -22,6 +22,7 @@ from mailwright.model.experiment import (
 )
 from mailwright.model.identity import fingerprint
 from render.assemble import assemble
+from render.bodies import Body
 from render.compiled import CompiledCampaign, CompileStats
 from render.compiling import compile_edition
 from render.library import Block, Library
@@ -45,7 +46,8 @@ def compile_campaign(
     run together, and for a block of an arm that there is not.
     """
     at = options["at"]
-    base = compile_edition(name, campaign, library=library, **options)
+    bodies: dict[str, Body] = {}
+    base = compile_edition(name, campaign, library=library, bodies=bodies, **options)
     specs, content = read_experiments(campaign, library, at)
     if not specs:
         return base
@@ -63,7 +65,7 @@ def compile_campaign(
                     fix="put some of them into slices of one layer",
                 )
             named = ",".join(f"{n}={arm}" for n, arm in zip(varied, arms, strict=True) if arm)
-            compiled = compile_edition(name, shown, library=library, **options)
+            compiled = compile_edition(name, shown, library=library, bodies=bodies, **options)
             same[shape] = replace(compiled, edition_name=named)
         editions[arms] = same[shape]
     return _joined(base, editions, varied, specs, content)
