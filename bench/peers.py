@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from bench.retail import Shop
 from recommend.arrays import F32
 
-FADE = (None, 14.0, 42.0, 84.0)
+FADE = (None, 7.0, 14.0, 42.0, 84.0)
 COUNT = ("one", "log", "days")
 
 
@@ -99,9 +99,9 @@ PEERS = {
     "implicit_als": Peer(
         {
             "factors": (16, 32, 64, 96, 128, 192),
-            "regularization": (0.01, 0.1, 0.5, 1.0, 5.0, 20.0, 50.0),
+            "regularization": (0.01, 0.1, 0.5, 1.0, 5.0, 20.0, 50.0, 100.0, 200.0),
             "alpha": (1.0, 2.0, 5.0, 10.0, 20.0, 40.0),
-            "iterations": (8, 15, 25),
+            "iterations": (8, 15, 25, 50),
             "count": COUNT,
             "fade": FADE,
         },
@@ -109,17 +109,17 @@ PEERS = {
     ),
     "implicit_bpr": Peer(
         {
-            "factors": (16, 32, 64, 96, 128),
-            "learning_rate": (0.003, 0.01, 0.03, 0.1),
-            "regularization": (0.0001, 0.001, 0.01, 0.03),
-            "iterations": (10, 25, 50, 100, 200),
+            "factors": (16, 32, 64, 96, 128, 192, 256),
+            "learning_rate": (0.001, 0.003, 0.01, 0.03, 0.1),
+            "regularization": (0.0, 0.00001, 0.0001, 0.001, 0.01, 0.03, 0.1),
+            "iterations": (10, 25, 50, 100, 200, 400, 800),
         },
         bpr,
     ),
     "item_item": Peer(
         {
             "K": (20, 50, 100, 300, 1000, 4000),
-            "K1": (0.3, 0.6, 1.2, 2.5, 5.0, 10.0, 20.0, 50.0, 100.0),
+            "K1": (0.15, 0.3, 0.6, 1.2, 2.5, 5.0, 10.0, 20.0, 50.0, 100.0),
             "B": (0.0, 0.25, 0.5, 0.75, 0.85, 0.95, 1.0),
             "count": COUNT,
             "fade": FADE,
@@ -129,7 +129,7 @@ PEERS = {
     ),
     "ease": Peer(
         {
-            "lambda": (20.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0),
+            "lambda": (2.0, 5.0, 10.0, 20.0, 50.0, 100.0, 200.0, 400.0, 800.0, 1600.0, 3200.0),
             "count": COUNT,
             "fade": FADE,
         },
