@@ -14,8 +14,8 @@ from mailwright.engine import join_columns, read_workspace, segment_audience, tr
 from mailwright.errors import ConfigError, did_you_mean
 from mailwright.model.workspace import AttributesSpec, EspSpec
 from mailwright.models import tuned_spec
+from mailwright.outboxes import workspace_outbox
 from mailwright.progress import Stages
-from mailwright.sending import workspace_outbox
 from mailwright.workspace import Workspace
 from recommend import recommend_items
 from recommend.embedding import without_embeddings

@@ -15,9 +15,10 @@ import pyarrow.parquet as pq
 
 from mailwright.engine import FEEDBACK, read_workspace
 from mailwright.model.schema import INTERACTION_ATTRIBUTES
+from mailwright.outboxes import workspace_outbox
 from mailwright.promoting import promote_winners
 from mailwright.results import question_of, sent_messages
-from mailwright.sending import archive_of, workspace_outbox
+from mailwright.sending import archive_of
 from mailwright.shown import SHOWN, keep_shown
 from mailwright.workspace import Workspace
 from measure import outcome_interactions

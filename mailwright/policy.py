@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from mailwright.model.experiment import is_held_out
-from mailwright.trial import is_seed
+from mailwright.model.identity import is_seed
 from mailwright.workspace import Workspace
 from send import DeliveryPolicy
 from send.policy import Cap, QuietHours, WarmUp

@@ -14,7 +14,8 @@ from mailwright.archive import Archive
 from mailwright.engine import LAST_GOOD
 from mailwright.errors import DataError, UsageError
 from mailwright.leftovers import still_naming
-from mailwright.sending import TESTS, archive_of, workspace_outbox
+from mailwright.outboxes import TESTS, workspace_outbox
+from mailwright.sending import archive_of
 from mailwright.traces import erase_traces, learned_of_person, memberships_of, traces_left
 from mailwright.workspace import Workspace
 from send import Outbox

@@ -22,7 +22,8 @@ from mailwright.experiments import ARMS
 from mailwright.model.experiment import ExperimentSpec
 from mailwright.model.message import SkipReason
 from mailwright.model.recommendation import ASKED
-from mailwright.sending import archive_of, workspace_outbox
+from mailwright.outboxes import workspace_outbox
+from mailwright.sending import archive_of
 from mailwright.workspace import Workspace
 from measure import Question, Results, measure_results, simulate_outcomes
 from measure.record import MACHINE, SEGMENT, asked_items, record_messages, record_outcomes

@@ -17,12 +17,13 @@ from mailwright.archive import Archive
 from mailwright.engine import Plan, Request
 from mailwright.errors import ConfigError, GateError, SendError
 from mailwright.model.workspace import EspSpec
+from mailwright.outboxes import workspace_outbox
 from mailwright.policy import delivery_policy, rehearsal_policy
 from mailwright.progress import Progress
 from mailwright.run import Rendering, spooled_messages
 from mailwright.trial import seed_messages
 from mailwright.workspace import Workspace
-from send import Adapter, DeliveryPolicy, Outbox, StubEsp, deliver, open_adapter, open_outbox
+from send import Adapter, DeliveryPolicy, Outbox, StubEsp, deliver, open_adapter
 from send.outbox.person import known_messages
 
 LOCAL_ADAPTERS = frozenset({"folder", "memory"})
@@ -30,9 +31,6 @@ LOCAL_ADAPTERS = frozenset({"folder", "memory"})
 
 REHEARSED = "sendgrid"
 """What the stub plays where the workspace's own adapter has no API."""
-
-TESTS = "tests.db"
-"""The outbox of test sends: what waits in the campaigns' is not sent along with them."""
 
 REHEARSALS_KEPT = 3
 """Rehearsals whose mails are kept before a new one."""
@@ -86,17 +84,6 @@ def open_destination(request: Request, *, stub_esp: bool = False) -> Iterator[De
         raise ConfigError(error.what, at=workspace.config.at("esp"), fix=error.fix) from error
     outbox, policy = workspace_outbox(workspace), delivery_policy(workspace)
     yield Destination(adapter, outbox, archive_of(workspace), rehearsal=False, policy=policy)
-
-
-def workspace_outbox(workspace: Workspace, *, rehearsal: bool = False) -> Outbox:
-    """What remembers who was sent what; rehearsals have one of their own.
-
-    The key of its suppression list is kept in the store itself: were it the workspace's secret, a new
-    secret would make us forget whom nobody may mail.
-    """
-    name = "rehearsal.db" if rehearsal else "outbox.db"
-    file = f"sqlite:///{workspace.state.resolve() / name}"
-    return open_outbox(file if rehearsal else workspace.spec.store or file)
 
 
 def archive_of(workspace: Workspace, *, rehearsal: bool = False) -> Archive:
@@ -158,16 +145,3 @@ def send_spool(
         progress=progress,
     )
     return asdict(report) | {"seeds": len(seeds)}
-
-
-def deliver_waiting(
-    workspace: Workspace, *, wait_hours: float | None = None, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Send what waits in the workspace's outbox, rendering nothing; what became of it, counted."""
-    policy = delivery_policy(workspace)
-    if wait_hours is not None:
-        policy = replace(policy, wait_s=wait_hours * 3600)
-    adapter = open_adapter(workspace.spec.esp, os.environ, root=workspace.state.resolve())
-    return asdict(
-        deliver([], adapter=adapter, outbox=workspace_outbox(workspace), policy=policy, progress=progress)
-    )

@@ -14,9 +14,10 @@ from starlette.routing import BaseRoute
 from mailwright.errors import MailwrightError, UsageError
 from mailwright.model.identity import message_id
 from mailwright.model.links import LinkSigner
+from mailwright.outboxes import workspace_outbox
 from mailwright.policy import delivery_policy
 from mailwright.promoting import Promoter
-from mailwright.sending import LOCAL_ADAPTERS, archive_of, workspace_outbox
+from mailwright.sending import LOCAL_ADAPTERS, archive_of
 from mailwright.workspace import Workspace
 from send import Adapter, open_adapter
 from send.pages import PageSettings, mail_app

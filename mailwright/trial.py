@@ -14,17 +14,12 @@ import pyarrow.compute as pc
 
 from mailwright.engine import Plan, render_plan
 from mailwright.errors import UsageError, did_you_mean
+from mailwright.model.identity import SEED
 from mailwright.model.message import Message
 from mailwright.run import messages_of
 
 MARK = "[Test] "
 HEADER = "X-Mailwright-Test"
-_SEED = "seed:"
-
-
-def is_seed(profile_id: str) -> bool:
-    """Whether it names a seed's stand-in and no profile."""
-    return profile_id.startswith(_SEED)
 
 
 def trial_messages(plan: Plan, rows: pa.Table, to: Sequence[str], *, occasion: str) -> Iterator[Message]:
@@ -50,7 +45,7 @@ def seed_messages(plan: Plan) -> Iterator[Message]:
     seeds = plan.request.workspace.spec.delivery.seeds
     request = plan.request
     for seed in seeds if plan.recipients.num_rows else ():
-        name = f"{_SEED}{seed}:{request.campaign}:{request.occasion}"
+        name = f"{SEED}{seed}:{request.campaign}:{request.occasion}"
         yield from _stand_ins(plan, plan.recipients.slice(0, 1), [name], seed)
 
 

@@ -28,12 +28,9 @@ from rich.progress import (
 from rich.table import Table
 from rich.text import Text
 
-from mailwright.engine import Request
 from mailwright.errors import SourceError, UsageError
-from mailwright.experiments import read_promotions
 from mailwright.model.workspace import WorkspaceSpec
 from mailwright.progress import Stages
-from mailwright.workspace import Workspace
 
 WorkspaceOption = Annotated[
     Path, typer.Option("--workspace", "-w", help="The workspace's folder.", show_default="this folder")
@@ -151,33 +148,6 @@ def shown(value: Any) -> str:
 
 def to_json(data: Any) -> str:
     return orjson.dumps(data, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS).decode()
-
-
-def make_request(
-    workspace: Workspace,
-    campaign: str,
-    *,
-    now: str | None = None,
-    seed: int | None = None,
-    workers: int | None = None,
-    strict: bool = False,
-    occasion: str | None = None,
-    keep_data: bool = False,
-) -> Request:
-    """The request of a command, its defaults taken from the workspace and the campaign."""
-    spec = workspace.campaign(campaign).value
-    return Request(
-        workspace=workspace,
-        campaign=campaign,
-        now=clock(now, workspace.spec),
-        seed=workspace.spec.seed if seed is None else seed,
-        occasion=occasion or spec.occasion,
-        secret=secret_of(workspace.spec),
-        workers=workers or os.cpu_count() or 1,
-        strict=strict,
-        keep_data=keep_data,
-        promotions=read_promotions(workspace),
-    )
 
 
 def secret_of(spec: WorkspaceSpec) -> bytes | None:

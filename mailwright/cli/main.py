@@ -6,17 +6,45 @@ import importlib
 import os
 import pkgutil
 import sys
+from typing import Any
 
 import typer
 from rich.console import Console
 from rich.text import Text
+from typer.core import TyperGroup
 
 from mailwright import __version__
 from mailwright.cli import commands
 from mailwright.cli.console import error_data, to_json
 from mailwright.errors import MailwrightError
 
+
+class _Commands(TyperGroup):
+    """The commands of ``commands/``, each imported when it is called: what one needs the others do not."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        self._take(*_modules())
+        return sorted(super().list_commands(ctx))
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        module = cmd_name.replace("-", "_")
+        if cmd_name not in self.commands:
+            self._take(*([module] if module in _modules() else _modules()))
+        return super().get_command(ctx, cmd_name)
+
+    def _take(self, *modules: str) -> None:
+        part = typer.Typer()
+        for module in modules:
+            importlib.import_module(f"{commands.__name__}.{module}").register(part)
+        self.commands.update(typer.main.get_group(part).commands)
+
+
+def _modules() -> list[str]:
+    return [module.name for module in pkgutil.iter_modules(commands.__path__)]
+
+
 app = typer.Typer(
+    cls=_Commands,
     name="mailwright",
     help="Write one e-mail. Everyone gets their own, and you know what each of them will get, and why.",
     no_args_is_help=True,
@@ -31,10 +59,6 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
     if version:
         typer.echo(f"mailwright {__version__}")
         raise typer.Exit
-
-
-for module in pkgutil.iter_modules(commands.__path__):
-    importlib.import_module(f"{commands.__name__}.{module.name}").register(app)
 
 
 def main() -> None:

@@ -37,3 +37,12 @@ def bucket(salt: str, profile_id: str) -> float:
 
 
 _CANONICAL = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+
+
+SEED = "seed:"
+"""What the id of a seed's stand-in begins with."""
+
+
+def is_seed(profile_id: str) -> bool:
+    """Whether it names a seed's stand-in and no profile."""
+    return profile_id.startswith(SEED)

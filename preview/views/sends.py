@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from mailwright.model.message import Status
-from mailwright.sending import workspace_outbox
+from mailwright.outboxes import workspace_outbox
 from mailwright.workspace import Workspace
 from preview.census import Share
 from preview.entry import Entry

@@ -14,9 +14,10 @@ from mailwright.engine import Request, plan, render_plan
 from mailwright.errors import ConfigError
 from mailwright.experiments import Promoted, read_promotions, write_promotions
 from mailwright.model.experiment import arm_of, version_of
+from mailwright.outboxes import workspace_outbox
 from mailwright.progress import Stages
 from mailwright.results import sent_messages
-from mailwright.sending import archive_of, workspace_outbox
+from mailwright.sending import archive_of
 from mailwright.workspace import open_workspace
 from tests.cli.conftest import NOW
 from tests.cli.tested_shop import PROFILES, write_hero, write_shop

@@ -13,9 +13,10 @@ from mailwright.cli.commands.run import run
 from mailwright.engine import assign, read_workspace
 from mailwright.experiments import read_promotions
 from mailwright.feedback import gather_feedback
+from mailwright.outboxes import workspace_outbox
 from mailwright.promoting import Promoter, promote_winners
 from mailwright.results import campaign_results, sent_messages
-from mailwright.sending import archive_of, workspace_outbox
+from mailwright.sending import archive_of
 from mailwright.workspace import open_workspace
 from recommend import train
 from recommend.ratings import read_events

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from mailwright.sending import workspace_outbox
+from mailwright.outboxes import workspace_outbox
 from mailwright.workspace import open_workspace
 from send.event import Event, Kind
 from tests.cli.conftest import NOW

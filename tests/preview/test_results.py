@@ -93,7 +93,7 @@ def test_blocks_and_arms_are_shown_over_time(pages):
 
 
 def test_results_are_reckoned_once_until_something_comes(pages, monkeypatch):
-    from mailwright.sending import workspace_outbox
+    from mailwright.outboxes import workspace_outbox
     from mailwright.workspace import open_workspace
     from preview.views import results as view
     from send.event import Event, Kind

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from mailwright.sending import workspace_outbox
+from mailwright.outboxes import workspace_outbox
 from preview.mail import make_mail
 from send import DeliveryPolicy, deliver
 from send.adapters.memory import Memory

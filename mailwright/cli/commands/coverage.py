@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mailwright.cli.asking import make_request
 from mailwright.cli.console import (
     CampaignArgument,
     JsonOption,
@@ -24,7 +25,6 @@ from mailwright.cli.console import (
     StrictOption,
     WorkersOption,
     WorkspaceOption,
-    make_request,
 )
 from mailwright.engine import Plan, plan, render_plan
 from mailwright.workspace import open_workspace

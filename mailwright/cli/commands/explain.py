@@ -12,6 +12,7 @@ import typer
 from rich.markup import escape
 from rich.tree import Tree
 
+from mailwright.cli.asking import make_request
 from mailwright.cli.console import (
     CampaignArgument,
     JsonOption,
@@ -21,7 +22,6 @@ from mailwright.cli.console import (
     Session,
     StrictOption,
     WorkspaceOption,
-    make_request,
 )
 from mailwright.engine import plan
 from mailwright.explain import explain_profile

@@ -16,7 +16,7 @@ from rich.table import Table
 from mailwright.cli.console import JsonOption, Session, WorkspaceOption, key_values
 from mailwright.errors import UsageError
 from mailwright.model.message import Status
-from mailwright.sending import deliver_waiting, workspace_outbox
+from mailwright.outboxes import deliver_waiting, workspace_outbox
 from mailwright.workspace import open_workspace
 from send import Outbox
 

@@ -10,6 +10,7 @@ import pyarrow as pa
 import typer
 from rich.console import Console
 
+from mailwright.cli.asking import make_request
 from mailwright.cli.console import (
     CampaignArgument,
     JsonOption,
@@ -21,7 +22,6 @@ from mailwright.cli.console import (
     WorkersOption,
     WorkspaceOption,
     key_values,
-    make_request,
 )
 from mailwright.engine import Plan, plan
 from mailwright.errors import RenderError, UsageError, did_you_mean

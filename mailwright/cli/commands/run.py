@@ -12,6 +12,7 @@ from rich.console import Console, Group
 from rich.markup import escape
 from rich.table import Table
 
+from mailwright.cli.asking import make_request
 from mailwright.cli.console import (
     CampaignArgument,
     JsonOption,
@@ -23,7 +24,6 @@ from mailwright.cli.console import (
     WorkersOption,
     WorkspaceOption,
     clock,
-    make_request,
     shown,
 )
 from mailwright.engine import plan

@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from mailwright.cli.asking import make_request
 from mailwright.cli.console import (
     CampaignArgument,
     JsonOption,
@@ -18,13 +19,13 @@ from mailwright.cli.console import (
     SeedOption,
     Session,
     WorkspaceOption,
-    make_request,
 )
 from mailwright.engine import plan
 from mailwright.errors import UsageError
 from mailwright.model.campaign import ADDRESS
+from mailwright.outboxes import TESTS
 from mailwright.policy import rehearsal_policy
-from mailwright.sending import TESTS, open_destination
+from mailwright.sending import open_destination
 from mailwright.trial import rows_of, trial_messages
 from mailwright.workspace import open_workspace
 from send import deliver, open_outbox

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from mailwright.cli.console import JsonOption, NowOption, Session, WorkspaceOption, clock, secret_of
 from mailwright.errors import UsageError
-from mailwright.sending import workspace_outbox
+from mailwright.outboxes import workspace_outbox
 from mailwright.workspace import Workspace, open_workspace
 from send import open_adapter
 from triggers import Triggers, open_triggers

@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from mailwright.cli.asking import make_request
 from mailwright.cli.console import (
     CampaignArgument,
     JsonOption,
@@ -19,7 +20,6 @@ from mailwright.cli.console import (
     Session,
     StrictOption,
     WorkspaceOption,
-    make_request,
 )
 from mailwright.engine import plan
 from mailwright.workspace import open_workspace
