@@ -28,7 +28,7 @@ Mask = npt.NDArray[np.bool_]
 
 _BUCKET = """
     SELECT CAST(('0x' || substr(sha256(CAST(? AS VARCHAR) || chr(31) || id), 1, 16))::UBIGINT >> 11 AS DOUBLE)
-        / 9007199254740992 AS bucket
+        / 9007199254740992 AS bucket, n
     FROM ids
 """
 """``identity.bucket`` in SQL: the first 53 bits of SHA-256 over 2**53."""
@@ -167,7 +167,8 @@ class _Buckets:
         if self._connection is None:
             return
         self._connection.execute("SET enable_progress_bar = false")  # it would stand on stdout
-        self._connection.register("ids", pa.table({"id": profile_ids}))
+        rows = pa.array(np.arange(len(profile_ids)))
+        self._connection.register("ids", pa.table({"id": profile_ids, "n": rows}))
 
     def __enter__(self) -> _Buckets:
         return self
@@ -179,4 +180,7 @@ class _Buckets:
     def of(self, salt: str) -> npt.NDArray[np.float64]:
         if self._connection is None:
             return np.array([bucket(salt, name) for name in self._few or ()], np.float64)
-        return np.asarray(self._connection.execute(_BUCKET, [salt]).fetchnumpy()["bucket"], np.float64)
+        found = self._connection.execute(_BUCKET, [salt]).fetchnumpy()
+        buckets = np.empty(len(found["n"]))
+        buckets[found["n"]] = found["bucket"]  # DuckDB promises no order, and this says who sees what
+        return buckets
