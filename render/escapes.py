@@ -151,7 +151,12 @@ _SAME = {
         "_query": r"[A-Za-z0-9~._-]*",
         "_link": r"https://[A-Za-z0-9/:?#@!$*+,;=%~._-]*",
     },
-    "text": {"_html": r"(?:[!-~]+(?: [!-~]+)*)?"},
+    "text": {
+        "_html": r"(?:[!-~]+(?: [!-~]+)*)?",
+        "_path": r"[A-Za-z0-9/:?#@!$*+,;=%~._-]*",
+        "_query": r"[A-Za-z0-9~._-]*",
+        "_link": r"https://[A-Za-z0-9/:?#@!$*+,;=%~._-]*",
+    },
 }
 """Texts that an escape leaves as they are, which are most: a look at them is quicker than the escape."""
 
