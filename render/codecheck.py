@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import TemplateSyntaxError
@@ -12,7 +13,7 @@ from render.codegen import write_part
 from render.compiled import CompiledSlot
 from render.constants import parse
 from render.known import known_when_holds
-from render.missing import find_gaps
+from render.missing import Gap, find_gaps
 from render.pymodule import Module
 from render.reads import RefusedError
 from render.restoring import OPEN, SHUT, expression
@@ -31,7 +32,7 @@ class Names:
     certain: frozenset[str]
     """Those that are never missing."""
     fields: frozenset[str]
-    asset: Callable[[str], str]
+    asset: Callable[[str], str] = field(compare=False)
 
     def module(self, mode: str, *, record: bool = False, holes: bool = False) -> Module:
         return Module(mode, self.known, self.fields, self.asset, record, holes)
@@ -57,20 +58,18 @@ def check_code(segments: Sequence[Segment], slots: Mapping[str, CompiledSlot], n
 def check_lines(
     lines: Sequence[str], at: Sequence[Segment], names: Names, sure: frozenset[str], defaults: dict[str, Any]
 ) -> list[str]:
-    module = names.module("html", record=True)
+    code = "\n".join(lines)
     try:
-        body = parse("\n".join(lines))
-        write_part(module, "check", body, defaults)
-        compile(module.source, "<check>", "exec")
-        gaps = list(find_gaps(body, attributes=names.attributes, sure=sure))
+        # What neither files nor defaults enter is as it was last time: all of a campaign but what was saved.
+        if defaults or "asset" in code:
+            gaps = _gaps(code, names, sure, defaults)
+        else:
+            gaps = _gaps_as_before(code, names, sure)
     except RefusedError as error:
         raise at[max(0, error.line - 1)].error(error.what, fix=error.fix) from error
     except TemplateSyntaxError as error:
         place = at[min(len(at), error.lineno) - 1]
         raise place.error(f"this is not Jinja: {error.message}") from error
-    except SyntaxError as error:  # more loops or arms in one another than Python takes
-        number = module.origins[(error.lineno or 1) - 1]
-        raise at[max(0, number)].error("this is nested too deeply", fix=_FLATTER) from error
     except (RecursionError, MemoryError) as error:
         raise at[0].error("this is nested too deeply", fix=_FLATTER) from error
     warnings = []
@@ -81,6 +80,23 @@ def check_lines(
             raise segment.error(f"{gap.path} may be missing here", fix=fix)
         warnings.append(f"{segment.at}: {gap.path} may be missing here; the block then fails\n  fix: {fix}")
     return warnings
+
+
+def _gaps(code: str, names: Names, sure: frozenset[str], defaults: dict[str, Any]) -> tuple[Gap, ...]:
+    """What may be missing in code that can be compiled. Raises RefusedError and TemplateSyntaxError."""
+    module, body = names.module("html", record=True), parse(code)
+    write_part(module, "check", body, defaults)
+    try:
+        compile(module.source, "<check>", "exec")
+    except SyntaxError as error:  # more loops or arms in one another than Python takes
+        number = module.origins[(error.lineno or 1) - 1]
+        raise RefusedError("this is nested too deeply", line=number + 1, fix=_FLATTER) from error
+    return tuple(find_gaps(body, attributes=names.attributes, sure=sure))
+
+
+@lru_cache(maxsize=1024)
+def _gaps_as_before(code: str, names: Names, sure: frozenset[str]) -> tuple[Gap, ...]:
+    return _gaps(code, names, sure, {})
 
 
 def _by_part(segments: Sequence[Segment]) -> dict[str, list[str]]:

@@ -132,13 +132,13 @@ def load_library(*folders: Path) -> Library:
 
 def _files(folder: Path, room: str, pattern: str) -> list[tuple[str, Source]]:
     """Name and text of the files below a room, none of which may be a way out of the folder."""
-    base = (folder / room).resolve()
+    base, inside = (folder / room).resolve(), folder.resolve()
     found = []
     for path in sorted(base.rglob(pattern)) if base.is_dir() else ():
         if not path.is_file():
             continue
         shown = f"{room}/{path.relative_to(base).as_posix()}"
-        if not path.resolve().is_relative_to(folder.resolve()):
+        if not path.resolve().is_relative_to(inside):
             fix = "copy the file into the workspace"
             raise TemplateError("this file is a link out of its folder", at=Location(shown), fix=fix)
         found.append((path.relative_to(base).with_suffix("").as_posix(), _read(path, shown)))
