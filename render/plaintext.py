@@ -20,6 +20,7 @@ _BLOCKS = frozenset(
 _HEADINGS = frozenset(["h1", "h2", "h3", "h4", "h5", "h6"])
 _SKIPPED = frozenset(["head", "style", "title", "script"])
 _EDGES = " " + LINE
+_MEETING = re.compile(f"{PARAGRAPH}[{_EDGES}{PARAGRAPH}]*{PARAGRAPH}")
 _SPACES = re.compile(r"[ \t\r\n\xa0]+")
 _INVISIBLE = re.compile(r"display\s*:\s*none")
 
@@ -39,6 +40,11 @@ def settle(text: str) -> str:
     while "  " in text:
         text = text.replace("  ", " ")
     return text + "\n"
+
+
+def fewer_marks(text: str) -> str:
+    """The same text to ``settle``: of empty lines that meet with nothing between them one is left."""
+    return _MEETING.sub(PARAGRAPH, text)
 
 
 def is_repeat(paragraph: str, before: str) -> bool:

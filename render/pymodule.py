@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from render.plaintext import fewer_marks
+
 
 @dataclass
 class Module:
@@ -36,7 +38,10 @@ class Module:
         return f"{prefix}{self.count}"
 
     def constant(self, text: str) -> str:
-        return repr(text.encode("ascii")) if self.mode == "html" else repr(text)
+        """Constant text as Python."""
+        if self.mode == "html":
+            return repr(text.encode("ascii"))
+        return repr(fewer_marks(text) if self.mode == "text" else text)
 
     @property
     def empty(self) -> str:

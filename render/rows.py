@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 import pyarrow as pa
@@ -54,21 +55,20 @@ def recommended(column: pa.Array, items: Mapping[str, Row]) -> Iterator[list[Row
     sources, scores, reasons, kinds, abouts = (
         python_values(flat.field(name)) if name in there else [None] * len(flat) for name in OWN_FIELDS
     )
-    start = 0
+    own = zip(ids, sources, scores, reasons, kinds, abouts, strict=True)
     for length in lengths:
         yield [
             {
-                **items[ids[i]],
-                "source": sources[i],
-                "score": scores[i],
-                "reason": reasons[i],
-                "reason_kind": kinds[i],
-                "reason_about": abouts[i],
+                **items[item],
+                "source": source,
+                "score": score,
+                "reason": reason,
+                "reason_kind": kind,
+                "reason_about": about,
             }
-            for i in range(start, start + length)
-            if ids[i] in items
+            for item, source, score, reason, kind, about in islice(own, length)
+            if item in items
         ]
-        start += length
 
 
 def mapping_row(row: Mapping[str, Any], names: Iterable[str], items: Mapping[str, Row]) -> Row:
