@@ -107,7 +107,7 @@ def test_what_has_not_left_when_the_window_closes_is_skipped(cli, starter, monke
     campaign = starter / "campaigns" / "newsletter.yaml"
     campaign.write_text(campaign.read_text() + "schedule:\n  not_after: 2026-11-21T00:00:00\n")
     wall = datetime(2026, 11, 22, tzinfo=UTC)
-    monkeypatch.setattr("mailwright.sending.open_outbox", partial(open_outbox, clock=wall.timestamp))
+    monkeypatch.setattr("mailwright.outboxes.open_outbox", partial(open_outbox, clock=wall.timestamp))
     report = run(cli, starter)
     assert (report["sent"], report["skipped"]) == (0, {"stopped": 5})
 
