@@ -33,7 +33,7 @@ class _Commands(TyperGroup):
         return super().get_command(ctx, cmd_name)
 
     def _take(self, *modules: str) -> None:
-        part = typer.Typer()
+        part = typer.Typer(rich_markup_mode=None)
         for module in modules:
             importlib.import_module(f"{commands.__name__}.{module}").register(part)
         self.commands.update(typer.main.get_group(part).commands)
