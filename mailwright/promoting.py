@@ -60,11 +60,10 @@ class Promoter:
 
     def __call__(self, now: datetime) -> World | None:
         """Raises what reading and measuring raise; then the next look is an hour later."""
-        found = self._reread(now)
         if self._next is None or now >= self._next:
             self._next = now + LOOKED_EVERY
             self._promote(now)
-        return found
+        return self._reread(now)  # last: what it gives it gives once, and nothing may fail after it
 
     def _promote(self, now: datetime) -> None:
         """The audience is read once, and only while an experiment with a rule has no winner."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -32,7 +32,7 @@ def clock_filters(zone_name: str, now: datetime) -> dict[str, Callable[..., Any]
     def left(value: Any) -> timedelta:
         until = moment(value)
         if not isinstance(until, datetime):
-            until = datetime.combine(until + timedelta(days=1), time(), place)
+            until = _end_of(until, place)
         return until - now
 
     @lru_cache(MEMO, typed=True)
@@ -53,3 +53,9 @@ def clock_filters(zone_name: str, now: datetime) -> dict[str, Callable[..., Any]
         "days_until": lambda value: left(value) / timedelta(days=1),
         "hours_until": lambda value: left(value) / timedelta(hours=1),
     }
+
+
+def _end_of(day: date, place: tzinfo) -> datetime:
+    if day == date.max:  # stands for "never ends", and no day comes after it
+        return datetime.combine(day, time.max, place)
+    return datetime.combine(day + timedelta(days=1), time(), place)

@@ -76,7 +76,7 @@ def _cohorts(context: Context) -> Iterator[tuple[Reason, Mask]]:
             coded = values.dictionary_encode()
             rows = coded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
             for code, value in enumerate(coded.dictionary.to_pylist()):
-                kind = "country" if attribute == "country" else "cohort"
+                kind = "country" if attribute == "country" and value else "cohort"
                 yield Reason(kind, value), rows == code
     for column in context.segments.column_names if context.segments is not None else ():
         if column.startswith(SEGMENT):

@@ -11,6 +11,7 @@ import pytest
 
 from mailwright.cli.commands.run import run
 from mailwright.engine import assign, read_workspace
+from mailwright.errors import DataError
 from mailwright.experiments import read_promotions
 from mailwright.feedback import gather_feedback
 from mailwright.outboxes import workspace_outbox
@@ -157,6 +158,20 @@ def test_a_server_promotes_by_the_rule_within_the_hour_and_then_shows_the_winner
 
     monkeypatch.setattr("mailwright.promoting.read_workspace", fail)
     assert look(due + timedelta(hours=2)) is None
+
+
+def test_what_a_server_reads_again_is_not_lost_where_promoting_fails(shop, monkeypatch):
+    """``reread`` gives what changed once."""
+    given = ["the world"]
+    look = Promoter(open_workspace(shop), lambda _now: given.pop() if given else None)
+
+    def fail(*_args, **_more):
+        raise DataError("the store is away")
+
+    monkeypatch.setattr("mailwright.promoting.declared", fail)
+    with pytest.raises(DataError, match="away"):
+        look(LATER)
+    assert look(LATER + timedelta(seconds=30)) == "the world"
 
 
 def test_sending_promotes_by_itself(cli, shop):

@@ -2,6 +2,7 @@
 
 import io
 
+import pytest
 from rich.console import Console
 
 from mailwright.cli.console import ShownStages
@@ -39,6 +40,15 @@ def test_a_paused_campaign_sends_nothing_until_it_is_resumed(cli, starter):
 def test_what_an_action_needs_is_said(cli, starter):
     assert cli("outbox", "retry", "--workspace", starter).code == 2
     assert cli("outbox", "pause", "--workspace", starter, "--campaign", "newsletter").code == 2
+
+
+@pytest.mark.parametrize("action", ["pause", "resume", "stop"])
+def test_a_campaign_that_there_is_not_is_refused_with_the_nearest_name(cli, starter, action):
+    where = ("--campaign", "newsleter", "--occasion", "first", "--workspace", starter)
+    answer = cli("outbox", action, *where, plain=True)
+    assert answer.code == 2
+    assert "did you mean 'newsletter'?" in answer.err
+    assert cli("outbox", "--workspace", starter).data["campaigns"] == []
 
 
 def test_a_stage_that_ends_early_shows_how_far_it_came():

@@ -97,6 +97,14 @@ def test_a_small_cohort_is_shrunk_towards_the_whole(model, shop, spec, now):
     assert {one.reason for one in found.row(0)} == {"popular in Norway"}
 
 
+def test_a_cohort_without_a_name_is_people_like_you(model, shop, spec, now):
+    """An attribute whose default is empty text."""
+    rows = [(f"c{k:02}", "i03", "order_completed", 0) for k in range(30)]
+    profiles = profiles_of([f"c{k:02}" for k in range(30)] + ["new"], country=[""] * 31)
+    found = recommend_items(model, profiles, interactions_of(rows), shop[2], spec, n=1, now=now, only=[30])
+    assert found.row(0)[0].reason == "popular with people like you"
+
+
 def test_the_smallest_cohort_with_evidence_speaks_and_its_name_is_not_told(model, shop, spec, now):
     rows = [(f"c{k:02}", "i03", "order_completed", 0) for k in range(30)]
     profiles = profiles_of([f"c{k:02}" for k in range(30)] + ["new"], country=["NO"] * 31)

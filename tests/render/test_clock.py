@@ -31,6 +31,7 @@ from tests.render.kit import NOW, chosen, compiled, context, frame, mjml, only, 
         ("2026-11-30", "sv", "om 10 dagar"),
         ("2026-11-22T08:00:00+01:00", "en", "in 46 hours"),
         (datetime(2026, 11, 21, 9), "en", "in 24 hours"),
+        (date.max, "en", "in 2912119 days"),
     ],
 )
 def test_what_is_left_is_said_in_whole_units_until_it_is_over(

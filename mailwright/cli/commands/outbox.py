@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +14,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mailwright.cli.console import JsonOption, Session, WorkspaceOption, key_values
-from mailwright.errors import UsageError
+from mailwright.errors import UsageError, did_you_mean
 from mailwright.model.message import Status
 from mailwright.outboxes import deliver_waiting, workspace_outbox
 from mailwright.workspace import open_workspace
@@ -32,6 +32,10 @@ class Action(StrEnum):
     RESUME = "resume"
     STOP = "stop"
     DELIVER = "deliver"
+
+
+STANDING = (Action.PAUSE, Action.RESUME, Action.STOP)
+"""What is done to a campaign as a whole, before it begins or while it is sent."""
 
 
 def register(app: typer.Typer) -> None:
@@ -75,6 +79,10 @@ def outbox(
             ]
             session.finish({"messages": rows}, _rows(rows))
             return
+        if action in STANDING and campaign is not None:
+            _check_campaign(
+                campaign, {*space.campaign_files, *(one.campaign for one in store.operators.overview())}
+            )
         changed = _change(store, action, messages or [], campaign, occasion, status)
         overview = [asdict(one) for one in store.operators.overview()]
         session.finish({"changed": changed, "campaigns": overview}, _overview(overview, changed))
@@ -95,7 +103,7 @@ def _change(
     if action is Action.GIVE_UP:
         _need(messages or campaign, "give-up needs message ids or --campaign")
         return store.operators.give_up(messages, campaign=campaign)
-    if action in (Action.PAUSE, Action.RESUME, Action.STOP):
+    if action in STANDING:
         _need(campaign and occasion, f"{action} needs --campaign and --occasion")
         does: dict[Action, Callable[[str, str], int | None]] = {
             Action.PAUSE: store.operators.pause,
@@ -104,6 +112,12 @@ def _change(
         }
         return does[action](str(campaign), str(occasion))
     return None
+
+
+def _check_campaign(campaign: str, known: Collection[str]) -> None:
+    """Whoever stops a campaign under a wrong name believes that it stands still."""
+    if campaign not in known:
+        raise UsageError(f"there is no campaign {campaign!r}", fix=did_you_mean(campaign, known))
 
 
 def _need(given: Any, what: str) -> None:
