@@ -22,7 +22,7 @@ def clock_filters(zone_name: str, now: datetime) -> dict[str, Callable[..., Any]
     """The filters by name, for a workspace's time zone and a run's moment.
 
     ``days_until`` and ``hours_until`` are the rule language's: a number with a fraction, below zero when the
-    moment has passed. ``countdown`` says it in words ("in 3 days"): whole days, in the last two hours,
+    moment has passed. ``countdown`` says it in words ("in 3 days"): whole days, in the last two days hours,
     rounded down and one hour at least; missing for what is missing, and when the moment has passed. A day
     lasts until its end in the zone, as a block's ``ends`` does; text is read as ISO 8601; what has no zone
     is UTC.
