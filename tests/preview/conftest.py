@@ -117,16 +117,28 @@ class Window:
 
     def barriers(self):
         """What axe-core finds serious or critical on the page, by WCAG 2.2 AA."""
-        self.page.evaluate(AXE.read_text())
-        found = self.page.evaluate(
-            "axe.run(document, {iframes: false, runOnly: "
-            "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
-        )
+        found = self._axe()
         return [
             f"{problem['id']}: {problem['nodes'][0]['html'][:200]} {problem['nodes'][0]['failureSummary']}"
             for problem in found["violations"]
             if problem["impact"] in ("serious", "critical")
         ]
+
+    def _axe(self, tries=5):
+        """A page that loads itself again meanwhile, since what it shows has changed, is looked at anew."""
+        from playwright.sync_api import Error
+
+        try:
+            self.page.evaluate(AXE.read_text())
+            return self.page.evaluate(
+                "axe.run(document, {iframes: false, runOnly: "
+                "['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa']})"
+            )
+        except Error as error:
+            if "navigation" not in str(error) or not tries:
+                raise
+        self.page.wait_for_load_state("load")
+        return self._axe(tries - 1)
 
     def shoot(self, name):
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
