@@ -20,7 +20,8 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from bench.render import NOW, audience, compiled_newsletter, high_water  # and this folder off the path
+from bench.newsletter import NOW, audience, compiled_newsletter
+from bench.render import high_water  # and this folder off the path
 from render import choose_blocks
 from render.coverage import choice_coverage
 
