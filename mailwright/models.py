@@ -2,7 +2,8 @@
 
 Without a word from anybody the model follows from the data, the day and the seed (``engine.trained_model``).
 ``mailwright train`` makes a candidate, judges it on what happened after a cut, and puts it in place only when
-it is no worse than the one there; from then on that model is used until the next one, or until a rollback.
+it beats the one there, or is the same recipe trained on newer data; from then on that model is used until the
+next one, or until a rollback.
 """
 
 from __future__ import annotations
@@ -96,11 +97,12 @@ def train_candidate(
             name = versions.add(model)
             versions.promote(name)
             return Candidate(name, model, None, None, True, error.what)
-        in_place = None
+        in_place, same = None, False
         with suppress(ModelError):  # none in place, or a damaged one: the new one stands for itself
             theirs = tuned_spec(workspace.spec.recommend, versions.current())
-            in_place = judged if theirs == spec else evaluate(*data, theirs, now=now, seed=seed)
-        verdict = judged.verdict(in_place, seed=seed)
+            same = theirs == spec
+            in_place = judged if same else evaluate(*data, theirs, now=now, seed=seed)
+        verdict = judged.verdict(in_place, same_recipe=same, seed=seed)
     name = versions.add(model, judged)
     promoted = verdict.promote or force
     if promoted:

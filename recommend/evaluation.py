@@ -69,11 +69,12 @@ class Evaluation:
     """The judged profiles, and row for row their nDCG."""
     ndcg: F64
 
-    def verdict(self, in_place: Evaluation | None, *, seed: int = 0) -> Verdict:
+    def verdict(self, in_place: Evaluation | None, *, same_recipe: bool = False, seed: int = 0) -> Verdict:
         """Whether the model judged here may replace the one judged there.
 
-        It may when it ranks no worse than the one in place and no worse than popularity. Equal is enough: the
-        same recipe trained on newer data must not be held back. Raises DataError for different windows.
+        It may when it ranks better than the one in place and no worse than popularity. One of the
+        ``same_recipe`` is that model brought up to date with newer data: it has only itself to compare with.
+        Raises DataError for different windows.
         """
         if in_place is None:
             better = self.overall.ndcg >= self.popularity.ndcg
@@ -92,9 +93,8 @@ class Evaluation:
             f"nDCG@{self.n} {self.overall.ndcg:.4f} against {in_place.overall.ndcg:.4f} in place "
             f"({difference:+.4f}, 95 % {low:+.4f} to {high:+.4f}), popularity {self.popularity.ndcg:.4f}"
         )
-        return Verdict(
-            difference >= 0 and self.overall.ndcg >= self.popularity.ndcg, difference, low, high, why
-        )
+        better = (difference > 0 or same_recipe) and self.overall.ndcg >= self.popularity.ndcg
+        return Verdict(better, difference, low, high, why)
 
 
 def evaluate(

@@ -87,10 +87,12 @@ def test_an_empty_window_cannot_be_judged_by(story, spec, now):
         evaluate(*story, spec, now=now, seed=1, window_days=1)
 
 
-def test_the_gate_lets_a_better_or_equal_model_pass_and_no_worse_one(evaluation):
+def test_the_gate_lets_pass_what_beats_the_model_in_place_or_brings_it_up_to_date(evaluation):
     assert evaluation.verdict(None).promote
-    assert evaluation.verdict(evaluation).promote
     worse = replace(evaluation, ndcg=evaluation.ndcg * 0.5)
+    assert evaluation.verdict(worse).promote
+    assert not evaluation.verdict(evaluation).promote
+    assert evaluation.verdict(evaluation, same_recipe=True).promote
     refused = worse.verdict(evaluation)
     assert not refused.promote
     assert refused.difference < 0

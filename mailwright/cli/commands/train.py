@@ -45,7 +45,7 @@ def train_model(
     strict: StrictOption = False,
     json: JsonOption = False,
 ) -> None:
-    """Train the Surprise model, judge it, and put it in place if it is no worse than the one there."""
+    """Train the Surprise model, judge it, and put it in place if it beats the one there."""
     with Session(json) as session:
         space = open_workspace(workspace)
         moment = clock(now, space.spec)
