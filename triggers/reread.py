@@ -1,11 +1,13 @@
-"""What is read again when its file has changed: prices, stock, people, what others did, promoted winners."""
+"""What is read again when its file changes: prices, stock, people, what they did and saw, promoted winners."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
 
+from mailwright.engine import FEEDBACK
 from mailwright.experiments import promotions_file
+from mailwright.shown import SHOWN
 from mailwright.workspace import Workspace
 from triggers.world import World, read_world
 
@@ -35,7 +37,9 @@ class Rereader:
             source.path for source in (data.profiles, data.items, data.interactions) if source is not None
         ]
         files = [self._workspace.root / path for path in named if path is not None]
-        return tuple(_stamp(path) for path in (*files, promotions_file(self._workspace)))
+        state = self._workspace.state
+        files += [promotions_file(self._workspace), state / FEEDBACK, state / SHOWN]
+        return tuple(_stamp(path) for path in files)
 
 
 def _stamp(path: Path) -> tuple[str, int, int]:

@@ -9,7 +9,9 @@ from datetime import timedelta
 
 import pytest
 
+from mailwright.shown import SHOWN, keep_shown
 from mailwright.workspace import open_workspace
+from measure.schema import MESSAGES
 from tests.triggers.conftest import NOW, track
 from tests.triggers.test_runs import with_files
 from triggers import compile_triggers
@@ -166,3 +168,12 @@ def test_files_are_read_again_once_they_have_changed_and_nobody_writes(data, tmp
     assert world is not None
     assert 1.0 in world.audience.items["price"].to_pylist()
     assert look(NOW) is None
+
+
+def test_what_runs_write_of_the_mails_they_sent_is_read_again_too(data, tmp_path):
+    data()
+    workspace = open_workspace(tmp_path / "data-root")
+    look = Rereader(workspace)
+    keep_shown(MESSAGES.empty_table(), workspace.state / SHOWN)
+    assert look(NOW) is None
+    assert look(NOW) is not None
