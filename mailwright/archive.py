@@ -27,6 +27,7 @@ from mailwright import __version__
 from mailwright.engine import SHIPPED, Plan, Request, compile_mail
 from mailwright.errors import UsageError
 from mailwright.model.message import SkipReason
+from mailwright.model.replacing import replacing
 from mailwright.run import RENDERED
 from mailwright.workspace import Workspace, open_workspace
 from render import RenderContext, load_library, render_batch
@@ -258,9 +259,8 @@ def _without(path: Path, profile_ids: frozenset[str]) -> int:
     gone: int = pc.sum(mine).as_py() or 0
     if gone:
         whole = pq.read_table(path).filter(pc.invert(mine))
-        part = path.with_suffix(".part")
-        pq.write_table(whole, part, compression="zstd", row_group_size=512)
-        part.replace(path)
+        with replacing(path) as part:
+            pq.write_table(whole, part, compression="zstd", row_group_size=512)
     return gone
 
 

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mailwright.engine import FEEDBACK, read_workspace
+from mailwright.model.replacing import replacing
 from mailwright.model.schema import INTERACTION_ATTRIBUTES
 from mailwright.outboxes import workspace_outbox
 from mailwright.promoting import promote_winners
@@ -50,8 +51,6 @@ def gather_feedback(workspace: Workspace, *, now: datetime) -> Mapping[str, int]
     if not told.num_rows and not live.num_rows and not path.is_file():
         return {}
     table = pa.concat_tables([live, told], promote_options="default") if told.num_rows else live
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    pq.write_table(table, part, compression="zstd")
-    part.replace(path)
+    with replacing(path) as part:
+        pq.write_table(table, part, compression="zstd")
     return dict(sorted(Counter(table["event"].to_pylist()).items()))

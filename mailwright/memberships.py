@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from mailwright.catalog import segment_catalog
 from mailwright.engine import Plan, Source, beside
 from mailwright.errors import UsageError, did_you_mean
+from mailwright.model.replacing import replacing
 from mailwright.workspace import Workspace
 from segments import Segmentation, audit_segments, compile_segments
 from segments.audit import SegmentAudit
@@ -49,11 +50,9 @@ def keep_memberships(
 ) -> Path:
     """Keep who is in what ``now``, in place of an earlier one of the same moment; the oldest go."""
     folder = memberships_folder(workspace)
-    folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{now.astimezone(UTC).strftime(_STAMP)}.parquet"
-    part = folder / f".{path.name}.part"
-    pq.write_table(memberships(workspace, source, segmentation), part, compression="zstd")
-    part.replace(path)
+    with replacing(path) as part:
+        pq.write_table(memberships(workspace, source, segmentation), part, compression="zstd")
     days = workspace.spec.retention.memberships_days
     least = None if days is None else now - timedelta(days=days)
     for at, old in kept_memberships(workspace):

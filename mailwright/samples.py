@@ -10,6 +10,7 @@ from urllib.parse import quote
 import orjson
 
 from mailwright.model.identity import fingerprint
+from mailwright.model.replacing import replacing
 from mailwright.model.trace import Trace
 
 LONGEST_NAME = 200
@@ -47,6 +48,5 @@ def file_name(profile_id: str) -> str:
 
 
 def _write(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    part.replace(path)
+    with replacing(path) as part:
+        part.write_bytes(data)

@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from audience.arrow import query
 from mailwright.errors import DataError
+from mailwright.model.replacing import replacing
 
 SHOWN = "feedback/shown.parquet"
 """Where they are kept, below the workspace's state; made anew before each run and by ``feedback``."""
@@ -32,13 +33,8 @@ _LAST = """
 
 def keep_shown(sent: pa.Table, path: Path) -> None:
     """Write the items of each profile's last two mails: one of them may be the mail that is made again."""
-    connection = duckdb.connect()
-    connection.execute("SET TimeZone = 'UTC'")
-    connection.register("sent", sent)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part")
-    pq.write_table(connection.sql(_LAST).to_arrow_table(), part, compression="zstd")
-    part.replace(path)
+    with replacing(path) as part:
+        pq.write_table(query(_LAST, sent=sent), part, compression="zstd")
 
 
 def read_shown(path: Path) -> pa.Table | None:

@@ -10,6 +10,7 @@ import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from mailwright.errors import DataError
+from mailwright.model.replacing import replacing
 from measure.facts import Question
 from measure.results import measure_results
 from measure.schema import Frame
@@ -35,10 +36,9 @@ def write_warehouse(question: Question, folder: Path) -> Mapping[Path, int]:
             continue
         table = _table(frame)
         path = folder / f"{name}.parquet"
-        part = path.with_suffix(".part")
         try:
-            pq.write_table(table.replace_schema_metadata(marks), part, compression="zstd")
-            part.replace(path)
+            with replacing(path) as part:
+                pq.write_table(table.replace_schema_metadata(marks), part, compression="zstd")
         except OSError as error:
             raise DataError(f"cannot write {path}: {error.strerror}") from error
         written[path] = table.num_rows

@@ -18,6 +18,7 @@ from mailwright.engine import Plan
 from mailwright.errors import MailwrightError
 from mailwright.gates import Gate, hold_against
 from mailwright.model.identity import fingerprint
+from mailwright.model.replacing import replacing
 from mailwright.run import figures, render_campaign
 
 KEPT = 100
@@ -124,10 +125,8 @@ class FullPasses:
             return None  # not there, or written by another version: it is computed anew
 
     def _keep(self, key: str, exact: Exact) -> None:
-        self.folder.mkdir(parents=True, exist_ok=True)
-        part = self._file(key).with_suffix(".part")
-        part.write_bytes(orjson.dumps(asdict(exact)))
-        part.replace(self._file(key))
+        with replacing(self._file(key)) as part:
+            part.write_bytes(orjson.dumps(asdict(exact)))
         for old in sorted(self.folder.glob("*.json"), key=lambda path: path.stat().st_mtime)[:-KEPT]:
             old.unlink(missing_ok=True)
 

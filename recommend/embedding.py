@@ -6,7 +6,6 @@ was made of the workspace, under a hash of the texts and of the model's files: a
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -15,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from mailwright.errors import ConfigError, Location, MissingExtraError
+from mailwright.model.replacing import replacing
 from recommend.arrays import F32, texts
 
 VECTORS = "@embedding"
@@ -56,11 +56,8 @@ def embed(words: Sequence[str], folder: Path, cache: Path, *, at: Location) -> F
     found = _read(kept, len(words))
     if found is None:
         found = _embedded(words, folder, at)
-        cache.mkdir(parents=True, exist_ok=True)
-        part = kept.with_suffix(f".{os.getpid()}.part")
-        with part.open("wb") as file:
+        with replacing(kept) as part, part.open("wb") as file:
             np.save(file, found, allow_pickle=False)
-        part.replace(kept)
         for old in set(cache.glob("*.npy")) - {kept}:
             old.unlink(missing_ok=True)
     return found

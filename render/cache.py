@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import orjson
 
 from mailwright.errors import RenderError
 from mailwright.model.identity import fingerprint
+from mailwright.model.replacing import replacing
 from render.compiled import CompileStats
 from render.furnace import fire
 from render.kiln import Inliner
@@ -50,7 +50,5 @@ def _read(path: Path) -> str | None:
 
 
 def _write(path: Path, html: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    part.write_bytes(orjson.dumps({"html": html, "check": fingerprint(html)}))
-    part.replace(path)
+    with replacing(path) as part:
+        part.write_bytes(orjson.dumps({"html": html, "check": fingerprint(html)}))

@@ -1,4 +1,4 @@
-"""What is read again when its file changes: prices, stock, people, what they did and saw, promoted winners."""
+"""What is read again when its file has changed: data, what people did and were shown, promoted winners."""
 
 from __future__ import annotations
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
-from uuid import uuid4
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mailwright.errors import DataError
+from mailwright.model.replacing import replacing
 
 LOCAL_SCHEME = "asset:"
 """What a link starts with while ``assets_base_url`` is not set; a mail that holds one is never sent."""
@@ -58,11 +58,8 @@ class Assets:
         name = f"{source.stem}.{digest}{source.suffix.lower()}"
         target = self.folder / name
         if not target.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            # A name of its own: two may publish the same picture at the same moment.
-            part = target.with_suffix(f".{uuid4().hex}.part")
-            shutil.copyfile(source, part)
-            part.replace(target)
+            with replacing(target) as part:  # two may publish the same picture at the same moment
+                shutil.copyfile(source, part)
         return name
 
 

@@ -13,6 +13,7 @@ from typing import ClassVar
 
 from mailwright.errors import SendError
 from mailwright.model.message import Message, Receipt, Status
+from mailwright.model.replacing import replacing
 from send.adapter import Call, Capabilities, Payload, Settings, TryLater
 from send.event import BadSignature, Event, WebhookRequest
 from send.mime import to_mime
@@ -59,10 +60,8 @@ class Folder:
 
 def _write(path: Path, content: bytes) -> None:
     """All or nothing: a reader never sees half a mail."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_suffix(".part")
-    half.write_bytes(content)
-    half.replace(path)
+    with replacing(path) as half:
+        half.write_bytes(content)
 
 
 ADAPTER = Folder
