@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience.arrow import arrow_type, query
-from audience.distinct import Distinct, distinct_values
+from audience.distinct import Distinct, coded, distinct_values
 from audience.raw import scalar_column
-from audience.scalar_sql import NOT_A, missing, parse, plain, problem
+from audience.scalar_sql import NOT_A, missing, parse, problem
 from mailwright.model.schema import Attribute
 
 Column: TypeAlias = pa.Array | list[Any]
@@ -29,14 +29,17 @@ class Typed:
     wrong: dict[int, str]
 
 
-def coerce(columns: Mapping[str, Column], schema: Mapping[str, Attribute]) -> dict[str, Typed]:
-    """Every column in the type of its attribute, the checks of the attribute applied.
+def coerce(
+    columns: Mapping[str, Column], schema: Mapping[str, Attribute], *, code: bool = False
+) -> dict[str, Typed]:
+    """Every column in the type of its attribute, the checks of the attribute applied; with ``code`` texts
+    that repeat are dictionaries.
 
     An empty text and NaN are missing. A value that is not of the type, not among ``allowed``, outside
     ``min``/``max``, or a text with control characters is wrong and becomes missing. In a list one wrong
     element makes the list wrong; in an object only the member is.
     """
-    found = {name: distinct_values(plain(c)) for name, c in columns.items() if isinstance(c, pa.Array)}
+    found = {name: distinct_values(c) for name, c in columns.items() if isinstance(c, pa.Array)}
     scalars = {name: one for name, one in found.items() if _is_scalar(schema[name])}
     done: dict[str, Typed] = {}
     for places in (True, False):
@@ -45,14 +48,17 @@ def coerce(columns: Mapping[str, Column], schema: Mapping[str, Attribute]) -> di
     for name, column in columns.items():
         if name not in done:
             done[name] = _coerce_nested(found[name].values if name in found else column, schema[name])
-    return {name: _spread(done[name], found.get(name)) for name in columns}
+    return {name: _spread(done[name], found.get(name), code) for name in columns}
 
 
-def _spread(typed: Typed, found: Distinct | None) -> Typed:
+def _spread(typed: Typed, found: Distinct | None, code: bool) -> Typed:
     """What came of the different values, for every row again."""
     if found is None or found.places is None:
         return typed
-    values = typed.values.take(found.places)
+    if code and pa.types.is_string(typed.values.type):
+        values = coded(typed.values, found.places)
+    else:
+        values = typed.values.take(found.places)
     if not typed.wrong:
         return Typed(values, {})
     told = pa.array([typed.wrong.get(i) for i in range(len(typed.values))], pa.string()).take(found.places)

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from audience.arrow import arrow_type
 from audience.coerce import Typed, coerce
+from audience.order import flat, sorted_rows
 from audience.raw import Raw
 from audience.report import AudienceReport, Outcome, Problem, SourceReport, shown
 from audience.sources import read_source
@@ -31,10 +32,13 @@ class Incoming:
     typed: dict[str, Typed]
 
 
-def take_in(root: Path, source: DataSource, schema: Schema, *, what: str) -> Incoming:
-    """Read one source and bring its values into their types. Raises as ``read_source`` does."""
+def take_in(root: Path, source: DataSource, schema: Schema, *, what: str, code: bool = False) -> Incoming:
+    """Read one source and bring its values into their types. Raises as ``read_source`` does.
+
+    With ``code`` texts that repeat stay dictionaries until ``Intake.table``.
+    """
     raw = read_source(root, source, schema, what=what)
-    return Incoming(raw, coerce(raw.columns, schema))
+    return Incoming(raw, coerce(raw.columns, schema, code=code))
 
 
 class Intake:
@@ -127,12 +131,11 @@ class Intake:
 
     def table(self, order: list[str]) -> pa.Table:
         """The kept rows, sorted by these columns and then as they came."""
-        table = pa.table([self.columns[name] for name in self._schema], names=list(self._schema))
         kept = pa.array(np.flatnonzero(self._keep))
         self._report.kept = len(kept)
-        keys = {name: _sortable(self.columns[name]).take(kept) for name in order} | {" came": kept}
-        places = pc.sort_indices(pa.table(keys), sort_keys=[(name, "ascending") for name in keys])
-        return table.take(kept.take(places)).combine_chunks()
+        rows = kept.take(sorted_rows([self.columns[name].take(kept) for name in order]))
+        columns = [self.columns[name].take(rows) for name in self._schema]
+        return pa.table([flat(column) for column in columns], names=list(self._schema))
 
     def _where(self, condition: pa.Array) -> list[int]:
         return np.flatnonzero(condition.to_numpy(zero_copy_only=False)).tolist()
@@ -150,14 +153,6 @@ class Intake:
         counter[f"{name}: {what}" if name else what] += 1
         outcome: Outcome = "row rejected" if rejected else "value set aside"
         self._problems.append(Problem(self._report.source, self._report.file, row, name, what, text, outcome))
-
-
-def _sortable(column: pa.Array) -> pa.Array:
-    """Texts as numbers of the same order, so that they are compared once and not at every step."""
-    if not pa.types.is_string(column.type):
-        return column
-    coded = column.dictionary_encode()
-    return pc.rank(coded.dictionary).take(coded.indices)
 
 
 def _without(column: pa.Array, mask: Mask) -> pa.Array:

@@ -85,7 +85,9 @@ def _as_text(column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
 
 def read_parquet(path: Path, names: ColumnNames) -> Raw:
     try:
-        file = pa.parquet.ParquetFile(path)
+        # Texts as numbers of their different values: events name the same few again and again.
+        texts = [f.name for f in pa.parquet.read_schema(path) if pa.types.is_string(f.type)]
+        file = pa.parquet.ParquetFile(path, read_dictionary=texts)
         found = names.of_header(file.schema_arrow.names)
         table = file.read(columns=list(found.values()))
     except (pa.ArrowInvalid, OSError) as error:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 
 from audience.arrow import arrow_schema
 from audience.intake import Incoming, Intake, take_in, with_defaults
+from audience.order import is_among
 from audience.report import AudienceReport
 from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES
 from mailwright.model.workspace import WorkspaceSpec
@@ -40,7 +41,7 @@ def take_in_interactions(root: Path, spec: WorkspaceSpec) -> Incoming | None:
     if spec.data.interactions is None:
         return None
     schema = INTERACTION_ATTRIBUTES | spec.event
-    return take_in(root, spec.data.interactions, schema, what="interactions")
+    return take_in(root, spec.data.interactions, schema, what="interactions", code=True)
 
 
 def read_interactions(
@@ -63,7 +64,7 @@ def read_interactions(
     columns = intake.columns
     columns["profile_id"] = renamed(columns["profile_id"], aliases)
     for name, known in (("profile_id", profiles), ("item_id", items)):
-        there = pc.is_in(columns[name], value_set=known.column(name).combine_chunks())
+        there = is_among(columns[name], known.column(name).combine_chunks())
         intake.reject(name, intake.kept(pc.and_(pc.is_valid(columns[name]), pc.invert(there))), "unknown")
     late = pc.greater(columns["at"], pa.scalar(now, columns["at"].type))
     intake.reject("at", intake.kept(late), "in the future")
@@ -74,5 +75,7 @@ def renamed(ids: pa.Array, aliases: Mapping[str, str]) -> pa.Array:
     """The ids, those of merged profiles as what they became."""
     if not aliases:
         return ids
+    if pa.types.is_dictionary(ids.type):
+        return pa.DictionaryArray.from_arrays(ids.indices, renamed(ids.dictionary, aliases))
     places = pc.index_in(ids, value_set=pa.array(list(aliases), pa.string()))
     return pc.coalesce(pa.array(list(aliases.values()), pa.string()).take(places), ids)

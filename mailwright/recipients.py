@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -15,22 +15,32 @@ from mailwright.model.message import SkipReason
 
 Mask = npt.NDArray[np.bool_]
 
+_WORDS = ("", *(str(reason) for reason in SkipReason))
+
 
 @dataclass(frozen=True)
 class Admission:
-    """``reasons[i]`` is why the i-th profile gets no mail, or the empty string for a recipient."""
+    """Who gets the mail, and why the others do not."""
 
-    reasons: npt.NDArray[np.str_]
-    admitted: Mask = field(init=False)
+    codes: npt.NDArray[np.int8]
+    """Of each profile 0 for a recipient, else the place of the reason in ``SkipReason``, from 1."""
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "admitted", self.reasons == "")
+    @cached_property
+    def admitted(self) -> Mask:
+        """Who gets the mail."""
+        here: Mask = self.codes == 0
+        return here
+
+    @cached_property
+    def reasons(self) -> npt.NDArray[np.str_]:
+        """Why each profile gets no mail; the empty string for a recipient."""
+        return np.array(_WORDS)[self.codes]
 
     @property
     def skipped(self) -> Mapping[str, int]:
         """Reason → number of profiles, in the order in which the reasons are looked at."""
-        counts = Counter(self.reasons[~self.admitted].tolist())
-        return {str(reason): counts[reason] for reason in SkipReason if counts[reason]}
+        counts = np.bincount(self.codes, minlength=len(_WORDS)).tolist()
+        return {word: count for word, count in zip(_WORDS[1:], counts[1:], strict=True) if count}
 
 
 def admit(
@@ -49,10 +59,10 @@ def admit(
     decided for the whole mailbox: the mail that a person at a held-out address got by another of its profiles
     would make the effect look smaller than it is.
     """
-    reasons = np.full(profiles.num_rows, "", dtype=object)
+    codes = np.zeros(profiles.num_rows, dtype=np.int8)
 
     def skip(reason: SkipReason, where: Mask) -> None:
-        reasons[where & (reasons == "")] = str(reason)
+        codes[where & (codes == 0)] = _WORDS.index(reason)
 
     skip(SkipReason.NOT_IN_AUDIENCE, ~_mask(in_audience))
     no_email = _mask(pc.is_null(profiles["email"]))
@@ -61,12 +71,12 @@ def admit(
     skip(SkipReason.UNSUBSCRIBED, _mask(profiles["unsubscribed"]))
     if purpose is not None:
         skip(SkipReason.NO_CONSENT, ~_agreed(profiles["consent"], purpose))
-    skip(SkipReason.DUPLICATE_ADDRESS, _duplicates(profiles, reasons == ""))
+    skip(SkipReason.DUPLICATE_ADDRESS, _duplicates(profiles, codes == 0))
     if held_out is not None:
         skip(SkipReason.HOLDOUT, held_out)
     if awaiting is not None and len(awaiting):
         skip(SkipReason.AWAITING_WINNER, awaiting)
-    return Admission(reasons.astype(str))
+    return Admission(codes)
 
 
 def _mask(column: pa.ChunkedArray) -> Mask:
@@ -86,8 +96,10 @@ def _agreed(consent: pa.ChunkedArray, purpose: str) -> Mask:
 def _duplicates(profiles: pa.Table, candidates: Mask) -> Mask:
     """The candidates whose address another candidate has too, but for the one that keeps it."""
     rows = np.flatnonzero(candidates)
-    if pc.count_distinct(profiles["email_key"].take(rows), mode="all").as_py() == len(rows):
-        return np.zeros(profiles.num_rows, dtype=bool)
+    keys = profiles["email_key"].filter(pa.array(candidates))
+    times = pc.value_counts(keys)
+    several = times.field("values").filter(pc.greater(times.field("counts"), 1))
+    rows = rows[pc.is_in(keys, value_set=several).to_numpy()]
     frame = profiles.select(["profile_id", "email_key", "last_seen_at"]).take(rows).to_pandas()
     frame["row"] = rows
     ordered = frame.sort_values(["last_seen_at", "profile_id"], ascending=[False, True], na_position="last")

@@ -63,18 +63,18 @@ class Census:
 
 def take_census(plan: Plan) -> Census:
     """Count a plan; see the module's text."""
-    recipients = plan.recipients
+    chosen, admitted = plan.choices.columns, plan.admission.admitted
+    members = plan.segmentation.columns.filter(pa.array(admitted))
     return Census(
-        profiles=plan.everyone.num_rows,
-        eligible=recipients.num_rows,
+        profiles=len(admitted),
+        eligible=int(admitted.sum()),
         skipped=_skipped(plan.admission.skipped),
-        slots=tuple(_coverage(plan, recipients, slot) for slot in slot_names(plan)),
-        variants=_variants(recipients, slot_names(plan)),
+        slots=tuple(_coverage(plan, chosen, slot) for slot in slot_names(plan)),
+        variants=_variants(chosen, slot_names(plan)),
         segments=shares(
             {
-                name.removeprefix("segment:"): pc.sum(recipients[name]).as_py() or 0
-                for name in recipients.column_names
-                if name.startswith("segment:")
+                name.removeprefix("segment:"): pc.sum(members[name]).as_py() or 0
+                for name in members.column_names
             }
         ),
     )
@@ -102,8 +102,8 @@ def _skipped(reasons: Mapping[str, int]) -> tuple[Share, ...]:
     )
 
 
-def _coverage(plan: Plan, recipients: pa.Table, slot: str) -> SlotCoverage:
-    counts = _counts(slot_column(recipients, slot))
+def _coverage(plan: Plan, chosen: pa.Table, slot: str) -> SlotCoverage:
+    counts = _counts(slot_column(chosen, slot))
     names = block_names(plan, slot)
     blocks = tuple(Share(name, counts.get(name, 0), _hue(place)) for place, name in enumerate(names))
     return SlotCoverage(slot, blocks, counts.get(None, 0))
@@ -118,12 +118,12 @@ def _counts(column: pa.ChunkedArray) -> dict[str | None, int]:
     return {entry["values"]: entry["counts"] for entry in pc.value_counts(column).to_pylist()}
 
 
-def _variants(recipients: pa.Table, slots: Iterable[str]) -> tuple[Variant, ...]:
+def _variants(chosen: pa.Table, slots: Iterable[str]) -> tuple[Variant, ...]:
     names = list(slots)
-    if not names or not recipients.num_rows:
+    if not names or not chosen.num_rows:
         return ()
-    chosen = pa.table({slot: slot_column(recipients, slot) for slot in names})
-    grouped = chosen.group_by(names).aggregate([([], "count_all")]).to_pylist()
+    blocks = pa.table({slot: slot_column(chosen, slot) for slot in names})
+    grouped = blocks.group_by(names).aggregate([([], "count_all")]).to_pylist()
     counts: Counter[tuple[tuple[str, str | None], ...]] = Counter()
     for row in grouped:
         counts[tuple((slot, row[slot]) for slot in names)] += row["count_all"]

@@ -15,8 +15,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-
 from mailwright.engine import (
     SHIPPED,
     Plan,
@@ -278,7 +276,11 @@ def _recompiled(plan: Plan, ground: Ground, campaign: str, settings: PreviewSett
 
 
 def _choose_again(plan: Plan) -> Plan:
-    candidates = plan.everyone.filter(pa.array(plan.admission.admitted))
-    interactions = plan.source.audience.interactions
-    choices = choose_blocks(plan.compiled, candidates, now=plan.request.now, interactions=interactions)
+    choices = choose_blocks(
+        plan.compiled,
+        plan.everyone,
+        now=plan.request.now,
+        interactions=plan.source.audience.interactions,
+        rows=plan.admission.admitted,
+    )
     return replace(plan, choices=choices)

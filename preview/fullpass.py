@@ -82,7 +82,7 @@ class FullPasses:
             found = Pass(exact=self._kept(key))
             self._passes[key] = found
             if found.exact is None:
-                found.total = plan.recipients.num_rows
+                found.total = int(plan.admission.admitted.sum())
                 self._thread.submit(self._run, plan, key, found)
             return found
 

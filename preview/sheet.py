@@ -49,9 +49,11 @@ def contact_sheet(plan: Plan, census: Census) -> tuple[Frame, ...]:
 
 def _someone(plan: Plan, variant: Variant) -> str:
     """The first recipient with these blocks."""
-    mask = np.ones(plan.recipients.num_rows, dtype=bool)
+    chosen = plan.choices.columns
+    mask = np.ones(chosen.num_rows, dtype=bool)
     for slot, block in variant.blocks:
-        column = slot_column(plan.recipients, slot)
+        column = slot_column(chosen, slot)
         hit = pc.is_null(column) if block is None else pc.fill_null(pc.equal(column, block), False)
         mask &= hit.to_numpy().astype(bool)
-    return str(plan.recipients["profile_id"][int(np.argmax(mask))])
+    row = np.flatnonzero(plan.admission.admitted)[np.argmax(mask)]
+    return str(plan.everyone["profile_id"][int(row)])

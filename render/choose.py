@@ -37,9 +37,17 @@ class Choices:
 
 
 def choose_blocks(
-    compiled: CompiledCampaign, frame: pa.Table, *, now: datetime, interactions: pa.Table | None = None
+    compiled: CompiledCampaign,
+    frame: pa.Table,
+    *,
+    now: datetime,
+    interactions: pa.Table | None = None,
+    rows: Mask | None = None,
 ) -> Choices:
-    """The best eligible block of each slot for each row; rules run once, columnar."""
+    """The best eligible block of each slot for each row (those of ``rows``); rules run once, columnar."""
+    frame = frame.select([name for name in frame.column_names if _is_read(name, compiled)])
+    if rows is not None:
+        frame = frame.filter(pa.array(rows))
     lists = Lists(compiled, frame)
     for edition, rows in edition_rows(compiled, frame):
         there = np.zeros(frame.num_rows, bool)
@@ -51,6 +59,16 @@ def choose_blocks(
         columns |= _choose(slot, compiled, frame, truth, now)
     variants = _variants(columns, frame.num_rows, edition_names(compiled, frame))
     return Choices(pa.table(columns | lists.columns()), variants)
+
+
+def _is_read(column: str, compiled: CompiledCampaign) -> bool:
+    """Whether any choice may read a column; a frame has many wide ones that none does."""
+    if column in ("profile_id", "locale") or column.startswith(("segment:", "experiment:")):
+        return True
+    if is_list(column) and compiled.asks:
+        return True
+    blocks = (block for slot in compiled.all_slots.values() for block in slot.blocks)
+    return any(column in rule.attributes for block in blocks for rule in block.rules)
 
 
 class _Truth:

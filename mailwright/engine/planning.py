@@ -132,8 +132,13 @@ def plan_campaign(
     with stages("choose"):
         everyone = beside(everyone, arm_columns(assignment))
         admission = select_recipients(request, everyone, audience, compiled, assignment)
-        candidates = everyone.filter(pa.array(admission.admitted))
-        choices = choose_blocks(compiled, candidates, now=request.now, interactions=audience.interactions)
+        choices = choose_blocks(
+            compiled,
+            everyone,
+            now=request.now,
+            interactions=audience.interactions,
+            rows=admission.admitted,
+        )
     mark = run_fingerprint(request, compiled, audience, model)
     return Plan(
         request=request,

@@ -80,6 +80,10 @@ def strategies(
     known = strategy_names()
     usual = request.spec.recommendations.strategy
     _check_strategy(usual, known, request.file.at("recommendations", "strategy"))
+    if all(
+        body.strategy is None for spec in request.spec.experiments.values() for body in spec.arms.values()
+    ):
+        return {usual: np.arange(rows)}
     asked = np.full(rows, usual, dtype=object)
     for name, spec in request.spec.experiments.items():
         for arm, body in spec.arms.items():

@@ -1,0 +1,69 @@
+"""Rows in order, and columns of texts whose different values are held once."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+BITS = 62
+"""Of a whole number that stands for all keys of a row."""
+
+
+def flat(column: pa.Array) -> pa.Array:
+    """The column without dictionary encoding."""
+    return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
+
+
+def is_among(column: pa.Array, known: pa.Array) -> pa.Array:
+    """Whether each value is one of the known ones; each different one is looked for once."""
+    if not pa.types.is_dictionary(column.type):
+        return pc.is_in(column, value_set=known)
+    return pc.is_in(column.dictionary, value_set=known).take(column.indices)
+
+
+def sorted_rows(keys: list[pa.Array]) -> pa.Array:
+    """The places of the rows in the order of these keys, then as they came; NULL is last."""
+    numbers = [_numbered(key) for key in keys]
+    packed = _packed(numbers)
+    if packed is not None:
+        ordered = bool((packed[1:] >= packed[:-1]).all())
+        return pa.array(np.arange(len(packed)) if ordered else np.argsort(packed, kind="stable"))
+    rows = np.arange(len(keys[0]) if keys else 0)
+    table = pa.table({str(place): key for place, key in enumerate(numbers)} | {"came": pa.array(rows)})
+    return pc.sort_indices(table, sort_keys=[(name, "ascending") for name in table.column_names])
+
+
+def _numbered(key: pa.Array) -> pa.Array:
+    """Texts as numbers of the same order, so that they are compared once and not at every step."""
+    if pa.types.is_string(key.type):
+        key = key.dictionary_encode()
+    if not pa.types.is_dictionary(key.type):
+        return key
+    return pc.rank(key.dictionary, tiebreaker="dense").take(key.indices)
+
+
+def _packed(numbers: list[pa.Array]) -> npt.NDArray[np.int64] | None:
+    """The keys of each row as one whole number of the same order; None where one has not enough bits."""
+    packed: npt.NDArray[np.int64] | None = None
+    left = 1 << BITS
+    for key in numbers:
+        kind = key.type
+        if not (pa.types.is_integer(kind) or pa.types.is_timestamp(kind)) or not len(key):
+            return None
+        whole = key.cast(pa.int64(), safe=False)
+        low, high = (int(value.as_py() or 0) for value in pc.min_max(whole).values())
+        if high - low >= left:
+            return None
+        steps = whole.fill_null(low).to_numpy(zero_copy_only=False) - low
+        step = int(np.gcd.reduce(steps)) or 1
+        width = (high - low) // step + 2  # NULL is after the last
+        left //= width
+        if not left:
+            return None
+        codes = steps // step
+        if whole.null_count:
+            codes[whole.is_null().to_numpy(zero_copy_only=False)] = width - 1
+        packed = codes if packed is None else packed * width + codes
+    return packed
