@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audience.arrow import as_rows
 from rules import EventView
 
 
@@ -37,7 +38,7 @@ class EventsOfProfiles:
         """``rows`` of each of these profiles, read together."""
         places = [(name, *self._places.get(name, (0, 0))) for name in profile_ids]
         wanted = np.concatenate([np.arange(start, end) for _, start, end in places] or [np.arange(0)])
-        rows = self._interactions.take(pa.array(wanted, pa.int64())).to_pylist()
+        rows = as_rows(self._interactions.take(pa.array(wanted, pa.int64())))
         found, at = {}, 0
         for name, start, end in places:
             found[name] = rows[at : at + end - start]

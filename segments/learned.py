@@ -42,7 +42,7 @@ class Learned:
     problems: tuple[str, ...] = ()
     """Models that are there and cannot be read."""
 
-    @property
+    @cached_property
     def names(self) -> tuple[str, ...]:
         """The columns, in the order in which they stand beside profiles."""
         return (*self.cluster_specs, *self.score_specs)

@@ -127,7 +127,9 @@ class Beginner:
             return
         for run in batch.runs.get(profile_id, ()):
             reason = ending.get(run.trigger)
-            if reason is not None and run.state == "waiting" and run.began_at <= at:
+            if reason is None or run.state != "waiting" or (run.place == ASLEEP and name not in SILENT):
+                continue  # who is asleep looks when it wakes whether there was something since
+            if run.began_at <= at:
                 cancels = reason == "unless"
                 run.end("cancelled" if cancels else "done", reason, batch.now)
                 what: What = "cancelled" if cancels else "ended"
@@ -141,7 +143,7 @@ class Beginner:
         asleep = {run.trigger for run in runs if run.place == ASLEEP and run.state == "waiting"}
         for trigger in self._sleepers:
             if trigger.name in asleep:
-                continue  # it looks when it wakes whether there was something since
+                continue
             assert trigger.inactivity is not None
             due = trigger.inactivity.shift(row["at"]) or row["at"]
             run = self.occasions.new(trigger, profile_id, f"after:{message_id}", row, due, batch.now)

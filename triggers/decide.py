@@ -32,11 +32,14 @@ class Decider:
     def advance(self, run: Run, profile: LiveProfile, now: datetime) -> Op | None:
         """Take the run on to its next wait or its end; the effect, where one comes before them."""
         trigger = self._triggers.get(run.trigger)
-        if trigger is None or run.version != trigger.version:
+        asleep = run.place == ASLEEP and trigger is not None and trigger.inactivity is not None
+        if trigger is None or (run.version != trigger.version and not asleep):
             self._over(run, "suppressed", "trigger_changed", now)
             return None
-        if run.place == ASLEEP and not self._woken(run, trigger, profile, now):
-            return None
+        if asleep:
+            run.version = trigger.version  # it has taken no step yet
+            if not self._woken(run, trigger, profile, now):
+                return None
         if trigger.ops[run.place].what == "wait":
             run.place += 1
         while True:

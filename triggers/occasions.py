@@ -27,6 +27,8 @@ class Occasions:
         self, triggers: Mapping[str, Trigger], store: Store, journal: Journal, *, timezone: str
     ) -> None:
         self._store, self._journal, self._timezone = store, journal, timezone
+        self._origin: tuple[Mapping[str, Any], bytes] = ({}, b"{}")
+        """What was last packed: one event begins several triggers, one after the other."""
         self._remembering = sorted(name for name, t in triggers.items() if not _always_new(t))
 
     def begin(
@@ -86,7 +88,7 @@ class Occasions:
             if any(run.occasion == occasion for run in past):
                 self.note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
                 return
-        waiting.occasion, waiting.origin, waiting.due_at = occasion, _origin(origin), due
+        waiting.occasion, waiting.origin, waiting.due_at = occasion, self._packed(origin), due
         self.note(batch, trigger, profile_id, "restarted", run=waiting, occasion=occasion, due_at=due)
 
     def _fresh(
@@ -138,9 +140,16 @@ class Occasions:
         now: datetime,
     ) -> Run:
         """A run at its first place."""
-        run = Run(None, trigger.name, profile_id, occasion, 0, trigger.version, due, now, _origin(origin))
+        packed = self._packed(origin)
+        run = Run(None, trigger.name, profile_id, occasion, 0, trigger.version, due, now, packed)
         run.changed = True
         return run
+
+    def _packed(self, origin: Mapping[str, Any]) -> bytes:
+        if origin is not self._origin[0]:
+            known = {key: value for key, value in origin.items() if value is not None}
+            self._origin = (origin, orjson.dumps(known, default=str))
+        return self._origin[1]
 
     def _past(self, batch: Batch, trigger: Trigger, profile_id: str) -> list[Past]:
         return batch.past(self._store, profile_id, trigger.name, self._remembering)
@@ -187,10 +196,6 @@ class Occasions:
 def _always_new(trigger: Trigger) -> bool:
     """Whether each event is an occasion of its own, which the store cannot have: events are taken once."""
     return trigger.spec.once_per is None and trigger.start.event is not None
-
-
-def _origin(origin: Mapping[str, Any]) -> bytes:
-    return orjson.dumps({key: value for key, value in origin.items() if value is not None}, default=str)
 
 
 def _came_to_nothing(run: Run) -> bool:

@@ -44,7 +44,9 @@ class LiveProfile(Mapping[str, Any]):
         self._category, self._cuts = category, cuts
         self._now: datetime | None = None
         self._context: RuleContext | None = None
+        self._history: History | None = None
         self._known: dict[str, Any] = {}
+        """Features as of ``_now``."""
         self._instants: dict[str, list[float]] = {}
 
     # ── changes ──
@@ -61,14 +63,16 @@ class LiveProfile(Mapping[str, Any]):
         else:
             self.view.add(row)
             self._one_more_instant(row["event"], at.timestamp())
-        moved = moved_by(row["event"]) if len(self.rows) > 1 else FEATURES.keys()
-        for name in self._known.keys() & moved | self._known.keys() & self._learned.names:
-            del self._known[name]
+        self._history = None
+        if self._known:
+            moved = moved_by(row["event"]) if len(self.rows) > 1 else FEATURES.keys()
+            for name in [n for n in self._known if n in moved or n in self._learned.names]:
+                del self._known[name]
 
     def tell(self, values: Mapping[str, Any]) -> None:
         """Attributes that are now known to be these."""
         self.attributes.update(values)
-        self._known.clear()
+        self._compute_again()
 
     def empty(self) -> None:
         """All its events turned out to be another's."""
@@ -77,14 +81,18 @@ class LiveProfile(Mapping[str, Any]):
     def _see(self, rows: list[Mapping[str, Any]]) -> None:
         self.rows, self.view = rows, EventView(rows)
         self._context = None
-        self._known.clear()
         self._instants.clear()
+        self._compute_again()
+
+    def _compute_again(self) -> None:
+        self._history = None
+        self._known.clear()
 
     def at(self, now: datetime, segments: frozenset[str] = frozenset()) -> RuleContext:
         """The context for rules at ``now``; features are of that moment from here on."""
         if now != self._now:
             self._now, self._context = now, None
-            self._known.clear()
+            self._compute_again()
         if segments:
             return RuleContext(now=now, segments=segments, events=self.view)
         if self._context is None:
@@ -97,7 +105,7 @@ class LiveProfile(Mapping[str, Any]):
         if name not in self._learned.computed:
             return self.attributes[name]
         if name not in self._known:
-            history = self._history()
+            history = self._history or self._look_back()
             self._known[name] = (
                 feature(name, history)
                 if name in FEATURES
@@ -116,7 +124,7 @@ class LiveProfile(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.attributes.keys() | self._learned.computed)
 
-    def _history(self) -> History:
+    def _look_back(self) -> History:
         now = self._now
         if now is None:
             raise RuntimeError("a feature was asked for before the clock was set by `at`")
@@ -124,7 +132,7 @@ class LiveProfile(Mapping[str, Any]):
         if seen and seen[-1]["at"] > now:
             seen = seen[: bisect_right(seen, now, key=_at)]
         view = self.view
-        return History(
+        self._history = History(
             now=now,
             all=seen,
             named=lambda name: view.within(name, None, now),
@@ -133,6 +141,7 @@ class LiveProfile(Mapping[str, Any]):
             category=self._category,
             cuts=self._cuts,
         )
+        return self._history
 
     def _instants_of(self, name: str) -> list[float]:
         """When events of this name were, in Unix seconds, each instant once, in order."""

@@ -52,19 +52,10 @@ class Decision:
                 shown[name] = value.isoformat() if isinstance(value, datetime) else value
         return shown
 
-    @property
-    def entry(self) -> bytes:
-        """For the run's trace, which knows trigger, profile and occasion. JSON."""
-        shown: dict[str, Any] = {"at": self.at, "what": self.what}
-        for name in _IN_TRACE:
-            value = getattr(self, name)
-            if value:
-                shown[name] = value
-        return orjson.dumps(shown)
-
 
 _FIELDS = tuple(field.name for field in fields(Decision))
-_IN_TRACE = ("reason", "campaign", "message_id", "due_at", "detail")
+_IN_TRACE = ("campaign", "message_id", "due_at", "detail")
+"""Beside ``at``, ``what`` and ``reason``; the run itself knows trigger, profile and occasion."""
 
 
 @dataclass(slots=True)
@@ -94,10 +85,16 @@ class Run:
         """The run is over."""
         self.state, self.reason, self.ended_at, self.changed = state, reason, now, True
 
-    def note(self, decision: Decision) -> None:
-        """Remember a decision; of very many the first and the last."""
+    def note(self, at: datetime, what: What, reason: str, more: Mapping[str, Any]) -> None:
+        """Remember a decision, of which ``more`` has other fields; of very many the first and the last."""
+        shown: dict[str, Any] = {"at": at, "what": what}
+        if reason:
+            shown["reason"] = reason
+        for name in _IN_TRACE:
+            if value := more.get(name):
+                shown[name] = value
         before = self.trace[:-1] + b"," if len(self.trace) > 2 else b"["
-        self.trace = before + decision.entry + b"]"
+        self.trace = before + orjson.dumps(shown) + b"]"
         if len(self.trace) > _LONGEST_TRACE:
             entries = orjson.loads(self.trace)
             self.trace = orjson.dumps(entries[:_ENDS] + entries[-_ENDS:])
@@ -137,13 +134,10 @@ class Journal:
     ) -> None:
         """Something was decided; ``more`` are fields of ``Decision``."""
         self.counts[trigger, what, reason] += 1
-        if self.kept is None and run is None:
-            return
-        decision = Decision(at, trigger, profile_id, what, reason, **more)
         if self.kept is not None:
-            self.kept.append(decision)
+            self.kept.append(Decision(at, trigger, profile_id, what, reason, **more))
         if run is not None:
-            run.note(decision)
+            run.note(at, what, reason, more)
 
     def step(self, run: Run, what: What, at: datetime, **more: Any) -> None:
         """Something was decided about a run."""

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience import FEATURES, Audience
+from audience.arrow import as_rows
 from mailwright.catalog import segment_catalog
 from mailwright.engine import (
     Request,
@@ -92,7 +93,7 @@ class World:
     def profiles(self, profile_ids: Sequence[str]) -> list[dict[str, Any]]:
         """The attributes of each of these as the files have them, or of nobody."""
         known = [name for name in profile_ids if name in self.rows]
-        read = self.attributes.take(pa.array([self.rows[name] for name in known], pa.int64())).to_pylist()
+        read = as_rows(self.attributes.take(pa.array([self.rows[name] for name in known], pa.int64())))
         found = dict(zip(known, read, strict=True))
         return [found.get(name) or {**self.nobody, "profile_id": name} for name in profile_ids]
 

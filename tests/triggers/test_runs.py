@@ -93,6 +93,20 @@ def test_a_run_whose_steps_changed_under_it_ends(opened, sqlite_url):
     assert other.store.count_waiting() == 0
 
 
+def test_who_sleeps_goes_on_sleeping_through_deeds_and_changed_steps(opened, sqlite_url):
+    live = opened(sqlite_url, only=["dormant"])
+    for hour in (0, 1, 2):
+        live.ingest([track("p0", "page_viewed", hour)], now=NOW + timedelta(hours=hour))
+    assert live.journal.counts == {}
+    assert live.store.count_waiting() == 1
+    other = opened(sqlite_url, only=["dormant"])
+    other.triggers["dormant"] = replace(other.triggers["dormant"], version="another")
+    other.fire_all(NOW + timedelta(hours=25))
+    assert other.journal.counts == {}
+    other.fire_all(NOW + timedelta(hours=26))
+    assert other.journal.counts["dormant", "set", ""] == 1
+
+
 def test_what_a_dead_worker_had_claimed_another_takes_over(opened, store_url):
     one, other = opened(store_url, only=["welcome"], lease_s=0.2), opened(store_url, only=["welcome"])
     one.ingest([track("p0", "signed_up", 0)], now=NOW)
