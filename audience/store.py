@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 import orjson
@@ -28,11 +30,17 @@ class Audience:
     items: pa.Table
     interactions: pa.Table
     report: AudienceReport
-    fingerprint: str
+    mark: Callable[[], str] = field(repr=False, compare=False)
+    """Gives the fingerprint, which may still be worked out beside other work."""
     cuts: RfmCuts
     """For ``add_features`` on one profile of this audience."""
     shown: pa.Table | None = None
     """Items that the last mails showed (``mailwright.shown``); None where that is no matter."""
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of the tables as they were read (``fingerprint_tables``)."""
+        return self.mark()
 
     def save(self, folder: Path, *, now: datetime) -> None:
         """Keep the audience as the last good one; it takes the place of an earlier one in one step.
@@ -67,4 +75,4 @@ class Audience:
             )
         report = AudienceReport(notes=[f"the last good data, read at {about['read_at']}"])
         profiles, items, interactions = tables
-        return cls(profiles, items, interactions, report, about["fingerprint"], cuts)
+        return cls(profiles, items, interactions, report, lambda: str(about["fingerprint"]), cuts)

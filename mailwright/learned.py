@@ -34,8 +34,10 @@ def with_learned(audience: Audience, learned: Learned, *, now: datetime) -> tupl
     if not learned.names:
         return audience, ()
     profiles, notes = learned.beside(audience.profiles, now=now)
-    mark = fingerprint(audience.fingerprint, learned.versions)
-    return replace(audience, profiles=profiles, fingerprint=mark), notes
+    versions = learned.versions
+    return replace(
+        audience, profiles=profiles, mark=lambda: fingerprint(audience.fingerprint, versions)
+    ), notes
 
 
 def labelled(workspace: Workspace) -> Schema:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mailwright.engine import Plan
+from mailwright.engine import Outline
 from mailwright.model.message import SkipReason
 from preview.finder import slot_column
 
@@ -61,7 +61,7 @@ class Census:
     """Recipients in each segment."""
 
 
-def take_census(plan: Plan) -> Census:
+def take_census(plan: Outline) -> Census:
     """Count a plan; see the module's text."""
     chosen, admitted = plan.choices.columns, plan.admission.admitted
     members = plan.segmentation.columns.filter(pa.array(admitted))
@@ -80,7 +80,7 @@ def take_census(plan: Plan) -> Census:
     )
 
 
-def slot_names(plan: Plan) -> tuple[str, ...]:
+def slot_names(plan: Outline) -> tuple[str, ...]:
     """The slots of the campaign's template, in its order."""
     return tuple(plan.compiled.slots)
 
@@ -102,14 +102,14 @@ def _skipped(reasons: Mapping[str, int]) -> tuple[Share, ...]:
     )
 
 
-def _coverage(plan: Plan, chosen: pa.Table, slot: str) -> SlotCoverage:
+def _coverage(plan: Outline, chosen: pa.Table, slot: str) -> SlotCoverage:
     counts = _counts(slot_column(chosen, slot))
     names = block_names(plan, slot)
     blocks = tuple(Share(name, counts.get(name, 0), _hue(place)) for place, name in enumerate(names))
     return SlotCoverage(slot, blocks, counts.get(None, 0))
 
 
-def block_names(plan: Plan, slot: str) -> tuple[str, ...]:
+def block_names(plan: Outline, slot: str) -> tuple[str, ...]:
     """The candidates of a slot in the order in which they are tried."""
     return tuple(getattr(block, "name", block) for block in plan.compiled.slots[slot])
 

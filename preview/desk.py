@@ -17,6 +17,7 @@ from typing import Any
 
 from mailwright.engine import (
     SHIPPED,
+    Outline,
     Plan,
     compile_mail,
     plan_campaign,
@@ -25,6 +26,7 @@ from mailwright.errors import MailwrightError
 from mailwright.experiments import versions_of
 from mailwright.progress import Stages
 from mailwright.workspace import Workspace, open_workspace
+from preview.census import Census, take_census
 from preview.ground import Ground, read_ground, recommended, request_for, reread_campaigns, reread_segments
 from preview.settings import PreviewSettings
 from preview.sketch import (
@@ -45,12 +47,25 @@ class Work(Stages):
     def __init__(self) -> None:
         super().__init__()
         self.stage, self.done, self.total = "", 0, 0
+        self.outline: Outlined | None = None
+        """What there is to see before the rest is done."""
 
     def begin(self, stage: str) -> None:
         self.stage, self.done, self.total = stage, 0, 0
 
     def advance(self, stage: str, done: int, total: int) -> None:
         self.stage, self.done, self.total = stage, done, total
+
+    def outlined(self, outline: Outline) -> None:
+        self.outline = Outlined(outline, take_census(outline))
+
+
+@dataclass(frozen=True)
+class Outlined:
+    """Who gets which block, counted while recommendations are still made."""
+
+    outline: Outline
+    census: Census
 
 
 @dataclass(frozen=True)
@@ -259,6 +274,7 @@ def _whole_plan(ground: Ground, campaign: str, settings: PreviewSettings, stages
         ground.model,
         stages,
         shared=partial(recommended, ground),
+        outlined=stages.outlined if isinstance(stages, Work) else None,
     )
 
 

@@ -17,6 +17,7 @@ from mailwright.engine.composing import (
     run_fingerprint,
     select_recipients,
 )
+from mailwright.engine.outline import Outline
 from mailwright.engine.planning import Plan, Shared, delivery_columns, plan, plan_campaign, render_plan
 from mailwright.engine.reading import (
     Source,
@@ -41,6 +42,7 @@ __all__ = [
     "LAST_GOOD",
     "SHIPPED",
     "Links",
+    "Outline",
     "Plan",
     "Request",
     "Shared",

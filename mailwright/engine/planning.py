@@ -4,85 +4,43 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mailwright.engine.composing import (
     assign,
-    audience_rule,
     compile_mail,
     render_context,
     run_fingerprint,
     select_recipients,
 )
+from mailwright.engine.outline import Outline, choose_ahead
 from mailwright.engine.reading import Source, read_workspace, segment_audience, trained_model
 from mailwright.engine.recommending import beside, join_columns, recommend, recommend_asked_lists, strategies
 from mailwright.engine.request import Request
-from mailwright.events import EventsOfProfiles
 from mailwright.experiments import (
     arm_columns,
 )
 from mailwright.progress import Progress, Stages
-from mailwright.recipients import Admission
-from measure.assignment import Assignment
 from recommend import Model, Recommendations
 from render import (
-    Choices,
     CompiledCampaign,
     RenderContext,
     choose_blocks,
     render_frame,
 )
-from rules import Rule
 from segments import Segmentation
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All that is known of a campaign before anything is rendered."""
+class Plan(Outline):
+    """All that is known of a campaign before anything is rendered; ``everyone`` has the items too."""
 
-    request: Request
-    source: Source
-    segmentation: Segmentation
     model: Model
     recommendations: Recommendations
-    compiled: CompiledCampaign
-    assignment: Assignment
-    """The arms of every profile."""
-    admission: Admission
-    everyone: pa.Table
-    """One row a profile: attributes, features, segments, recommendations, arms."""
-    choices: Choices
-    """The block of each slot, for the recipients."""
     context: RenderContext
     fingerprint: str
-
-    @cached_property
-    def recipients(self) -> pa.Table:
-        """The rows of ``everyone`` that get the mail, with a ``slot:…`` column a slot."""
-        return beside(self.everyone.filter(pa.array(self.admission.admitted)), self.choices.columns)
-
-    @cached_property
-    def audience_rule(self) -> Rule:
-        return audience_rule(self.request)
-
-    @cached_property
-    def events(self) -> EventsOfProfiles:
-        return EventsOfProfiles(self.source.audience.interactions)
-
-    @cached_property
-    def reads(self) -> frozenset[str]:
-        """The attributes that the mails, their blocks, the audience or a segment ask for."""
-        blocks = (block for slot in self.compiled.all_slots.values() for block in slot.blocks)
-        rules = (self.audience_rule, *(rule for block in blocks for rule in block.rules))
-        return self.compiled.names.union(self.segmentation.reads, *(rule.attributes for rule in rules))
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        learned = self.source.learned.notes_on(self.reads)
-        return (*self.source.notes, *learned, *self.segmentation.notes, *self.compiled.warnings)
 
 
 Shared = Callable[[Request, CompiledCampaign, Stages], tuple[Recommendations, pa.Table]]
@@ -109,16 +67,29 @@ def plan_campaign(
     stages: Stages,
     *,
     shared: Shared | None = None,
+    outlined: Callable[[Outline], None] | None = None,
 ) -> Plan:
     """Run the columnar stages that depend on the campaign; those before it are the same for all campaigns.
 
     ``shared`` gives the recommendations where everybody has the campaign's strategy, and with them everyone
     joined: campaigns that ask for the same may share them, unless what was shown last is left out of each.
+    ``outlined`` is told who gets which block as soon as that is certain, which may be before anything is
+    recommended.
     """
     audience = source.audience
     with stages("compile"):
         compiled = compile_mail(request, source.assets)
     assignment = assign(request, compiled, audience.profiles["profile_id"])
+    arms = arm_columns(assignment)
+    with stages("admit"):
+        known = beside(beside(audience.profiles, segmentation.columns), arms)
+        admission = select_recipients(request, known, audience, compiled, assignment)
+        if outlined is not None:
+            ahead = choose_ahead(request, source, compiled, assignment, known, admission)
+            if ahead is not None:
+                outlined(
+                    Outline(request, source, segmentation, compiled, assignment, admission, known, ahead)
+                )
     asked = strategies(request, audience.profiles.num_rows, assignment)
     alike = list(asked) == [request.spec.recommendations.strategy] and audience.shown is None
     if shared is not None and alike:
@@ -130,8 +101,7 @@ def plan_campaign(
             lists = recommend_asked_lists(*given, compiled)
         everyone = join_columns(audience, segmentation, recommendations, lists)
     with stages("choose"):
-        everyone = beside(everyone, arm_columns(assignment))
-        admission = select_recipients(request, everyone, audience, compiled, assignment)
+        everyone = beside(everyone, arms)
         choices = choose_blocks(
             compiled,
             everyone,

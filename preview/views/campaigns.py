@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mailwright.engine import Outline
 from mailwright.errors import MailwrightError
 from mailwright.explain import row_of
 from preview.census import Census, Share, shares
@@ -75,36 +76,47 @@ def campaign(request: Request) -> Response:
     """Who gets what, of the whole audience."""
     found = view_or_work(request)
     name = campaign_of(request)
-    if isinstance(found, Work):
-        return paper_of(request).page(request, "loading.html", campaign=name, work=found, active="campaigns")
-    census = census_of(found)
-    plan = found.plan
+    if not isinstance(found, Work):
+        values: dict[str, Any] = {"error": found.error, "sheet": proofs(request, found), "work": None}
+        values |= _exact_values(passes_of(request).of(found.plan))
+        known: Outline = found.plan
+        census = census_of(found)
+    elif found.outline is not None:
+        values = {"error": None, "sheet": [], "work": found}
+        known, census = found.outline.outline, found.outline.census
+    else:
+        return paper_of(request).page(
+            request, "loading.html", campaign=name, work=found, active="campaigns", until="outline"
+        )
     return paper_of(request).page(
         request,
         "campaign.html",
         active="campaigns",
         campaign=name,
-        spec=plan.request.spec,
-        now=plan.request.now,
+        spec=known.request.spec,
+        now=known.request.now,
         census=census,
         reach=reach(census),
         rest=sum(variant.count for variant in census.variants[10:]),
-        notes=plan.notes,
-        error=found.error,
-        sheet=proofs(request, found),
-        **_exact_values(passes_of(request).of(plan)),
+        notes=known.notes,
+        **values,
     )
 
 
 def progress(request: Request) -> Response:
-    """How far the work on a campaign is; when it is done, or has failed, the page loads itself again."""
+    """How far the work on a campaign is; when it is done, or has failed, the page loads itself again.
+
+    ``until`` says that the page waits for the outline only, or shows that and waits for ``all``.
+    """
+    until = request.query_params.get("until")
     try:
         found = view_or_work(request)
     except MailwrightError:
         return Response(headers={"hx-refresh": "true"})
-    if isinstance(found, Work):
-        return paper_of(request).page(request, "_steps.html", campaign=campaign_of(request), work=found)
-    return Response(headers={"hx-refresh": "true"})
+    if not isinstance(found, Work) or (until == "outline" and found.outline is not None):
+        return Response(headers={"hx-refresh": "true"})
+    page = "_coming.html" if until == "all" else "_steps.html"
+    return paper_of(request).page(request, page, campaign=campaign_of(request), work=found, until=until)
 
 
 def exact(request: Request) -> Response:

@@ -54,7 +54,7 @@ def view_or_work(request: Request, campaign: str | None = None) -> View | Work:
     """The campaign's view when it is there within a moment, else how far the work on it is."""
     future, work = desk_of(request).begin(campaign or campaign_of(request))
     try:
-        return future.result(timeout=PATIENCE_S)
+        return future.result(timeout=0 if work.outline else PATIENCE_S)
     except NotYetError:
         if future.done():  # the work itself ran out of time somewhere: that is its answer
             raise

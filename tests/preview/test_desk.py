@@ -3,14 +3,18 @@
 import re
 import shutil
 import threading
+from concurrent.futures import Future
 
 import pytest
+from starlette.testclient import TestClient
 
 from mailwright.errors import MailwrightError
-from preview.desk import Desk
+from preview.census import take_census
+from preview.desk import Desk, Work
 from preview.mail import make_mail
 from preview.settings import PreviewSettings
 from preview.watched import Kind, kind_of
+from preview_server import create_app
 
 
 @pytest.fixture
@@ -37,6 +41,37 @@ def test_nobody_waits_for_a_glance(desk):
     finally:
         leave.set()
         thread.join()
+
+
+def test_who_gets_which_block_is_told_before_anything_is_recommended(desk):
+    class Told(Work):
+        at = ""
+
+        def outlined(self, outline):
+            super().outlined(outline)
+            self.at = self.stage
+
+    work = Told()
+    view = desk.view("newsletter", stages=work)
+    assert work.at == "admit"
+    assert work.outline.outline.choices.columns.equals(view.plan.choices.columns)
+    assert work.outline.census == take_census(view.plan)
+
+
+def test_a_page_of_what_is_known_says_what_is_still_coming(shop, monkeypatch):
+    app = create_app(shop, settings=PreviewSettings(workers=1, watch=False))
+    work = Work()
+    app.state.desk.view("newsletter", stages=work)
+    monkeypatch.setattr(app.state.desk, "begin", lambda _: (Future(), work))
+    with TestClient(app, base_url="http://127.0.0.1:8787") as client:
+        page = client.get("/c/newsletter").text
+        assert "Who gets it" in page
+        assert "Still coming" in page
+        assert "/progress?until=all" in page
+        assert "/checks" not in page
+        assert "hx-refresh" in client.get("/c/newsletter/progress?until=outline").headers
+        assert "Still coming" in client.get("/c/newsletter/progress?until=all").text
+        assert "hx-refresh" not in client.get("/c/newsletter/progress").headers
 
 
 def test_a_saved_block_changes_the_mails_and_nothing_else(desk):
