@@ -9,6 +9,7 @@ import duckdb
 import pyarrow as pa
 
 from mailwright.errors import DataError
+from mailwright.model.duck import locked_database
 from mailwright.model.schema import Attribute, Schema
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -64,20 +65,10 @@ def query(sql: str, params: dict[str, Any] | None = None, /, **tables: pa.Table)
 
     The connection can reach no file and no network. Raises ``DataError`` when DuckDB refuses.
     """
-    connection = duckdb.connect(":memory:", config=_LOCKED)
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")  # it would stand on stdout, beside the JSON
-        for name, table in tables.items():
-            connection.register(name, table)
-        return connection.sql(sql, params=params or {}).to_arrow_table()
-    except duckdb.Error as error:
-        raise DataError(f"the data could not be read: {error}") from error
-    finally:
-        connection.close()
-
-
-_LOCKED: dict[str, Any] = {
-    "enable_external_access": False,
-    "preserve_insertion_order": True,
-}
+    with locked_database() as connection:
+        try:
+            for name, table in tables.items():
+                connection.register(name, table)
+            return connection.sql(sql, params=params or {}).to_arrow_table()
+        except duckdb.Error as error:
+            raise DataError(f"the data could not be read: {error}") from error

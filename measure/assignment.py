@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-import duckdb
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from mailwright.errors import UsageError
+from mailwright.model.duck import locked_database
 from mailwright.model.experiment import (
     ExperimentSpec,
     HoldoutSpec,
@@ -68,7 +69,7 @@ def assign_arms(
     shown: dict[str, pa.Array] = {}
     parts: list[pa.StructArray] = []
     versions = {name: version_of(name, spec, content.get(name, "")) for name, spec in experiments.items()}
-    with _Buckets(profile_ids) as buckets:
+    with _buckets(profile_ids) as buckets:
         for name, spec in experiments.items():
             codes = _codes(buckets, spec, Salts.of(name, spec, content.get(name, "")), now)
             arms = pa.array([arm for arm, _ in arm_ends(spec)], pa.string())
@@ -84,28 +85,28 @@ def held_out_mask(
 ) -> Mask:
     """Which profiles any of the holdouts keeps back: scope (``global``, ``campaign:<name>`` …) → spec."""
     mask = np.zeros(len(profile_ids), dtype=bool)
-    with _Buckets(profile_ids) as buckets:
+    with _buckets(profile_ids) as buckets:
         for scope, spec in holdouts.items():
             if spec is not None:
-                mask |= buckets.of(holdout_salt(spec, scope)) < spec.share
+                mask |= buckets(holdout_salt(spec, scope)) < spec.share
     return mask
 
 
 def buckets_of(salt: str, ids: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.float64]:
     """``identity.bucket`` of every id."""
-    with _Buckets(ids) as buckets:
-        return buckets.of(salt)
+    with _buckets(ids) as buckets:
+        return buckets(salt)
 
 
-def _codes(buckets: _Buckets, spec: ExperimentSpec, salts: Salts, now: datetime) -> npt.NDArray[np.int32]:
+def _codes(buckets: Hashed, spec: ExperimentSpec, salts: Salts, now: datetime) -> npt.NDArray[np.int32]:
     """The number of each profile's arm, -1 for those who take no part."""
     ends = np.array([end for _, end in arm_ends(spec)])
-    codes: npt.NDArray[np.int32] = np.searchsorted(ends, buckets.of(salts.arm), side="right").astype(np.int32)
+    codes: npt.NDArray[np.int32] = np.searchsorted(ends, buckets(salts.arm), side="right").astype(np.int32)
     if spec.layer is not None:
-        place = buckets.of(salts.layer)
+        place = buckets(salts.layer)
         codes[(place < spec.layer.start) | (place >= spec.layer.end)] = -1
     if (share := spec.enrolled_share(now)) < 1:
-        codes[buckets.of(salts.ramp) >= share] = -1
+        codes[buckets(salts.ramp) >= share] = -1
     return codes
 
 
@@ -155,32 +156,27 @@ def _lists(parts: list[pa.StructArray], rows: int) -> pa.ChunkedArray:
 
 
 FEW = 256
-"""Up to so many ids Python hashes sooner than DuckDB opens a connection."""
+"""Up to so many ids Python hashes sooner than DuckDB is asked."""
 
 
-class _Buckets:
+Hashed = Callable[[str], npt.NDArray[np.float64]]
+"""A salt → the bucket of each id."""
+
+
+@contextmanager
+def _buckets(profile_ids: pa.Array | pa.ChunkedArray) -> Iterator[Hashed]:
     """Hashes one column of ids with one salt after another."""
+    if len(profile_ids) <= FEW:
+        names = profile_ids.to_pylist()
+        yield lambda salt: np.array([bucket(salt, name) for name in names], np.float64)
+        return
+    with locked_database() as connection:
+        connection.register("ids", pa.table({"id": profile_ids, "n": np.arange(len(profile_ids))}))
 
-    def __init__(self, profile_ids: pa.Array | pa.ChunkedArray) -> None:
-        self._few = profile_ids.to_pylist() if len(profile_ids) <= FEW else None
-        self._connection = duckdb.connect() if self._few is None else None
-        if self._connection is None:
-            return
-        self._connection.execute("SET enable_progress_bar = false")  # it would stand on stdout
-        rows = pa.array(np.arange(len(profile_ids)))
-        self._connection.register("ids", pa.table({"id": profile_ids, "n": rows}))
+        def hashed(salt: str) -> npt.NDArray[np.float64]:
+            found = connection.execute(_BUCKET, [salt]).fetchnumpy()
+            buckets = np.empty(len(found["n"]))
+            buckets[found["n"]] = found["bucket"]  # DuckDB promises no order, and this says who sees what
+            return buckets
 
-    def __enter__(self) -> _Buckets:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._connection is not None:
-            self._connection.close()
-
-    def of(self, salt: str) -> npt.NDArray[np.float64]:
-        if self._connection is None:
-            return np.array([bucket(salt, name) for name in self._few or ()], np.float64)
-        found = self._connection.execute(_BUCKET, [salt]).fetchnumpy()
-        buckets = np.empty(len(found["n"]))
-        buckets[found["n"]] = found["bucket"]  # DuckDB promises no order, and this says who sees what
-        return buckets
+        yield hashed

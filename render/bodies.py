@@ -26,7 +26,7 @@ from render.library import Library
 from render.links import place_links
 from render.names import certain_names, item_fields, visible_names
 from render.placing import place
-from render.plaintext import plain_stream
+from render.plaintext import plain_stream, without_repeats
 from render.pymodule import Module
 from render.restoring import Restored, check, check_balance, parse_restored, restore, stream
 from render.slots import compile_slots
@@ -97,7 +97,7 @@ def compile_body(
     found = stream(linked, placed)
     check(found, placed, segments)
     html = restore(found, segments, "html")
-    text = restore(plain_stream(linked, placed), segments, "text")
+    text = restore(without_repeats(plain_stream(linked, placed), segments), segments, "text")
     tags = {block.name: slot.tag for slot in assembly.slots.values() for block in slot.blocks}
     check_balance(html, tags)
     defaults = {block.name: block.spec.defaults for slot in assembly.slots.values() for block in slot.blocks}

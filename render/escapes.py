@@ -30,6 +30,7 @@ _CONTROLS = re.compile(
 _BREAKS = re.compile(r"\s*[\r\n\x0b\x0c\x85\u2028\u2029]\s*")
 _NO_LINE = re.compile(r"[\x00-\x1f\x7f\x85\u2028\u2029]")
 _SPACES = re.compile(r"[ \t\n]+")
+_ONE_LINE = re.compile(r"[!-~\u00a1-\u167f]+(?: [!-~\u00a1-\u167f]+)*+")
 _SPECIAL = (
     ("&", "&amp;"),  # first, since the others write it
     ("<", "&lt;"),
@@ -129,6 +130,8 @@ TEXT: dict[str, Callable[[Any], str]] = {
 
 def one_line(shown: str, what: str) -> str:
     """A subject or preheader, which must be one line. Raises UnsafeValueError for a line break or control."""
+    if _ONE_LINE.fullmatch(shown):
+        return shown  # as most are
     if _NO_LINE.search(shown):
         raise UnsafeValueError(f"the {what} holds a line break or a control character")
     return _SPACES.sub(" ", shown).strip()
@@ -177,10 +180,11 @@ class Memo(dict[Any, Any]):
         kept = type(value) is str
         if kept and len(value) > LONG:
             spend(len(value))
-        if kept and self._same is not None and self._same(value) and len(value) <= MAX_VALUE:
-            made: Any = value
+        shown = text(value) if type(value) is int else value
+        if self._same is not None and type(shown) is str and len(shown) <= MAX_VALUE and self._same(shown):
+            made: Any = shown
         else:
-            made = self._escape(value)
+            made = self._escape(shown)
         if self._bytes:
             made = made.encode("ascii")
         if kept and len(value) <= LONG:

@@ -14,7 +14,7 @@ import orjson
 import pyarrow as pa
 
 from mailwright.model.message import Skeleton
-from render.batch import MAILS, mail_row, row_columns
+from render.batch import MAILS, Mails, row_columns
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
 from render.program import program
@@ -33,12 +33,12 @@ def render_grouped_batch(
     """``render_batch``, with the skeleton and the leaves of each mail."""
     bodies: dict[str, int] = {}
     written: list[bytes] = []
-    values, numbers, leaves = [], list[int | None](), list[tuple[str, ...] | None]()
+    mails, numbers, leaves = Mails(), list[int | None](), list[tuple[str, ...] | None]()
     for row in batch_rows(batch, row_columns(compiled), context.catalogue):
         edition = compiled.edition(row)
         mail = program(edition, context).mail(row)
-        values.append(mail_row(mail, row, compiled))
         found = splitter_of(edition, context).split(row, mail) if mail.skip is None else None
+        mails.add(mail, row, compiled)
         if found is None:
             numbers.append(None)
             leaves.append(None)
@@ -49,8 +49,7 @@ def render_grouped_batch(
             written.append(_written(skeleton))
         numbers.append(bodies[skeleton.fingerprint])
         leaves.append(own)
-    columns = zip(*values, strict=True) if values else [()] * len(MAILS)
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, MAILS, strict=True)]
+    arrays = mails.arrays()
     indices = pa.array(numbers, pa.int32())
     arrays.append(pa.DictionaryArray.from_arrays(indices, pa.array(written, pa.binary())))
     arrays.append(pa.array(leaves, LEAVES))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import groupby
+from typing import Any
 
 from lxml import etree
 
 from render.kiln import promote
-from render.placed import TOKEN_LENGTH, Placed, Token
+from render.placed import TOKEN_LENGTH, Code, Placed, Token
 from render.restoring import Stream
+from render.source import Segment
 
 PARAGRAPH, LINE = "\x1d", "\x1e"
 """Stand for an empty line and a new line until the text is whole: which of several that meet counts is known
@@ -59,6 +63,36 @@ def plain_stream(html: str, placed: Placed) -> Stream:
     if root is not None:
         walk.element(root)
     return walk.found
+
+
+def without_repeats(found: Stream, segments: Sequence[Segment]) -> Stream:
+    """The stream without the links of which ``settle`` would see in every mail that they stand twice."""
+    kept: Stream = []
+    last: tuple[Any, ...] | None = None
+    for mark, items in groupby(found, lambda item: item == PARAGRAPH):
+        paragraph = list(items)
+        if not mark:
+            words = [item for item in paragraph if not (isinstance(item, str) and item.strip(_EDGES) == "")]
+            this = tuple(_meaning(word, segments) for word in words)
+            if this == last and words and words[-1] == ")" and None not in this:
+                continue
+            last = this if words else last
+        kept += paragraph
+    return kept
+
+
+def _meaning(word: str | Token, segments: Sequence[Segment]) -> Any:
+    """What is the same for words that are the same in every mail; None for code that may do other things."""
+    if isinstance(word, str):
+        return word
+    codes = [piece for piece in word.pieces if isinstance(piece, Code)]
+    if any(segments[code.segment].kind != "expr" for code in codes):
+        return None
+    shown = (
+        piece if isinstance(piece, str) else (piece.escape, segments[piece.segment].text)
+        for piece in word.pieces
+    )
+    return (word.kind, word.url, word.link, *shown)
 
 
 def plain_text(html: str) -> str:

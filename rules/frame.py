@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mailwright.errors import DataError, did_you_mean
+from mailwright.model.duck import locked_database
 from rules.dialects import phrase, quote
 from rules.interval import Interval
 from rules.kind import Kind
@@ -131,7 +132,7 @@ class _Query:
         query = f"SELECT n, {selected} FROM p"  # noqa: S608 all names and literals are quoted above
         if self._writer.aggregates:
             query = f"WITH e AS ({self._aggregation()}) {query} LEFT JOIN e ON p.profile_id = e.profile_id"
-        with _database() as database:
+        with locked_database() as database:
             database.register("p", profiles.append_column("n", pa.array(np.arange(profiles.num_rows))))
             if self._writer.aggregates:
                 database.register("i", self._events())
@@ -155,21 +156,6 @@ class _Query:
         codes = "".join(f" WHEN {quote('duckdb', name)} THEN {code}" for name, code in self._codes.items())
         coded = f"SELECT *, CASE event{codes} END AS code FROM i WHERE i.at <= {self._writer.now}"  # noqa: S608
         return f"SELECT profile_id, {columns} FROM ({coded}) AS i WHERE code IS NOT NULL GROUP BY 1"  # noqa: S608
-
-
-def _database() -> duckdb.DuckDBPyConnection:
-    """A database in memory that cannot reach files, extensions, the network or Python's variables."""
-    database = duckdb.connect(
-        config={
-            "enable_external_access": False,
-            "autoinstall_known_extensions": False,
-            "autoload_known_extensions": False,
-            "python_enable_replacements": False,
-        }
-    )
-    database.execute("SET TimeZone = 'UTC'")
-    database.execute("SET enable_progress_bar = false")  # it would stand on stdout, beside the JSON
-    return database
 
 
 def _as_kind(column: pa.ChunkedArray, name: str, kind: Kind | None) -> pa.ChunkedArray:

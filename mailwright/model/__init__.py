@@ -4,8 +4,8 @@ Nothing here reads a file or knows a room; any room may import any module of thi
 ``schema`` (attributes of profiles, items, events), ``workspace`` (``mailwright.yaml``), ``audience``
 (identity, retention, expectations), ``segment``,
 ``campaign``, ``trigger``, ``recommendation``, ``trace`` (why a mail is as it is), ``message`` (the mail
-itself and what becomes of it), ``identity`` (fingerprints, message ids, buckets) and ``links`` (signed
-links).
+itself and what becomes of it), ``identity`` (fingerprints, message ids, buckets), ``links`` (signed
+links) and ``duck`` (queries over Arrow tables).
 """
 
 from mailwright.model.campaign import CampaignSpec

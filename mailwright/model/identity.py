@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -16,9 +18,7 @@ def fingerprint(*parts: Any) -> str:
     """
     digest = hashlib.sha256()
     for part in parts:
-        data = part if isinstance(part, bytes) else orjson.dumps(part, option=_CANONICAL, default=str)
-        digest.update(len(data).to_bytes(8, "big"))
-        digest.update(data)
+        digest.update(_measured(part))
     return digest.hexdigest()[:32]
 
 
@@ -27,7 +27,21 @@ def message_id(campaign: str, profile_id: str, occasion: str) -> str:
 
     Never made of the content: a mail rendered again is the same mail.
     """
-    return fingerprint("message", campaign, profile_id, occasion)
+    return _message_ids(campaign, occasion)(profile_id)
+
+
+@lru_cache(64)
+def _message_ids(campaign: str, occasion: str) -> Callable[[str], str]:
+    """``fingerprint("message", campaign, profile_id, occasion)`` with all but the profile made once: that is
+    twice as quick, and every mail needs one."""
+    before, after = _measured("message") + _measured(campaign), _measured(occasion)
+    return lambda profile_id: hashlib.sha256(before + _measured(profile_id) + after).hexdigest()[:32]
+
+
+def _measured(part: Any) -> bytes:
+    """A part as bytes, its length before it."""
+    data = part if isinstance(part, bytes) else orjson.dumps(part, option=_CANONICAL, default=str)
+    return len(data).to_bytes(8, "big") + data
 
 
 def bucket(salt: str, profile_id: str) -> float:

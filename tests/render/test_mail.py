@@ -151,6 +151,26 @@ def test_the_text_part_names_a_thing_once_where_picture_and_title_lead_to_it(tmp
     assert found is not None
     assert Skeleton.fill(found[0].text, found[1]) == mail["text"]
     assert verify(campaign, run, rows).differences == ()
+    assert campaign.text.source.count("'title'") == 1, "what is said twice in every mail is compiled once"
+
+
+@pytest.mark.parametrize(
+    ("alt", "href", "times"),
+    [
+        ("{{ item.title }}", "{{ item.item_id }}", 1),
+        ("Our {{ item.title }}", "{{ item.item_id }}", 2),
+        ("{{ item.title }}", "{{ item.item_id }}/{{ profile_id }}", 2),
+        ("{{ item.title }}{% set n = 1 %}", "{{ item.item_id }}", 1),
+    ],
+)
+def test_links_that_differ_are_both_in_the_text_part(tmp_path: Path, alt: str, href: str, times: int) -> None:
+    card = (
+        f'<mj-image src="{{{{ item.image }}}}" alt="{alt}" href="https://shop.example/{href}" />'
+        '<mj-text><a href="https://shop.example/{{ item.item_id }}">{{ item.title }}</a></mj-text>'
+    )
+    campaign = compiled(tmp_path, TEMPLATE, {**BLOCKS, "cards/product": card})
+    (mail,) = render(campaign, {"recommendations": recommended("i1", "i2")})
+    assert mail["text"].count("Cap <1> & co") == times
 
 
 def test_abort_skips_the_mail_with_its_reason(tmp_path: Path) -> None:

@@ -16,6 +16,12 @@ def test_a_message_id_belongs_to_campaign_profile_and_occasion_alone():
     assert len(others | {base}) == 4
 
 
+@given(st.text(), st.text(), st.text())
+def test_a_message_id_is_the_fingerprint_of_its_parts(campaign, profile_id, occasion):
+    expected = fingerprint("message", campaign, profile_id, occasion)
+    assert message_id(campaign, profile_id, occasion) == expected
+
+
 @given(st.lists(st.text()), st.lists(st.text()))
 def test_fingerprints_of_different_parts_differ(left, right):
     assert (fingerprint(*left) == fingerprint(*right)) == (left == right)

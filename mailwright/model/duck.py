@@ -1,0 +1,38 @@
+"""DuckDB as a function from Arrow tables to Arrow tables: no files, no network, nothing kept."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache
+
+import duckdb
+
+
+@contextmanager
+def locked_database() -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in memory that cannot reach files, extensions, the network or Python's variables.
+
+    What is registered in it is seen by no other; all share the one database of the process, since opening
+    one takes 25 ms and a connection to an open one 0.3.
+    """
+    connection = _database().cursor()
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # it would stand on stdout, beside the JSON
+        yield connection
+    finally:
+        connection.close()
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
+    return duckdb.connect(
+        ":memory:",
+        config={
+            "enable_external_access": False,
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "python_enable_replacements": False,
+        },
+    )
