@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience.arrow import arrow_type, query
+from audience.cores import each
 from audience.distinct import Distinct, coded, distinct_values
 from audience.raw import scalar_column
 from audience.scalar_sql import NOT_A, missing, parse, problem
@@ -19,6 +20,10 @@ from mailwright.model.schema import Attribute
 
 Column: TypeAlias = pa.Array | list[Any]
 """A column as a source gives it: an Arrow array of any type, or Python objects."""
+
+
+LARGE = 100_000
+"""Rows from which columns are worked on beside each other."""
 
 
 @dataclass
@@ -39,7 +44,9 @@ def coerce(
     ``min``/``max``, or a text with control characters is wrong and becomes missing. In a list one wrong
     element makes the list wrong; in an object only the member is.
     """
-    found = {name: distinct_values(c) for name, c in columns.items() if isinstance(c, pa.Array)}
+    arrays = {name: column for name, column in columns.items() if isinstance(column, pa.Array)}
+    large = max(map(len, arrays.values()), default=0) >= LARGE
+    found = dict(zip(arrays, each(distinct_values, arrays.values(), large=large), strict=True))
     scalars = {name: one for name, one in found.items() if _is_scalar(schema[name])}
     done: dict[str, Typed] = {}
     for places in (True, False):
@@ -48,7 +55,8 @@ def coerce(
     for name, column in columns.items():
         if name not in done:
             done[name] = _coerce_nested(found[name].values if name in found else column, schema[name])
-    return {name: _spread(done[name], found.get(name), code) for name in columns}
+    spread = each(lambda name: _spread(done[name], found.get(name), code), columns, large=large)
+    return dict(zip(columns, spread, strict=True))
 
 
 def _spread(typed: Typed, found: Distinct | None, code: bool) -> Typed:

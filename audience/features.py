@@ -17,6 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience.arrow import arrow_schema, query
+from audience.cores import each
+from audience.order import places_of
 from audience.rfm import RfmCuts, rfm_cuts, rfm_scores
 from audience.zones import known_zones
 from mailwright.model.schema import ADDED, MAIL_CLICKED, MAIL_OPENED, PURCHASED, VIEWED, Attribute, Schema
@@ -114,7 +116,7 @@ FEATURES: Schema = {
 """Attributes that every profile has beside the declared ones, all of them computed here."""
 
 
-_MOST_EVENTS, _MOST_PEOPLE = 500_000, 250_000
+_MOST_EVENTS, _MOST_PEOPLE = 250_000, 125_000
 """Interactions and profiles worked on at a time: what bounds the memory, as no feature spans two profiles."""
 
 
@@ -134,23 +136,36 @@ def add_features(
     events, names = _numbered(profiles, interactions, items)
     zones = _zones(profiles)
     starts = np.searchsorted(events.column("position").to_numpy(), np.arange(profiles.num_rows + 1))
-    parts = [
-        query(
+    stretches = list(_stretches(starts))
+
+    def of(stretch: tuple[int, int]) -> pa.Table:
+        low, high = stretch
+        return query(
             _SQL,
             {"now": now},
             people=pa.table({"position": pa.array(np.arange(low, high)), "timezone": zones[low:high]}),
             events=events.slice(int(starts[low]), int(starts[high] - starts[low])),
             names=names,
         )
-        for low, high in _stretches(starts)
-    ]
-    result = pa.concat_tables(parts)
+
+    result = pa.concat_tables(each(of, stretches, large=len(stretches) > 1))
     scores = rfm_scores(result, cuts or rfm_cuts(result, now=now), now=now)
     kept = profiles.select([name for name in profiles.column_names if name not in FEATURES])
     for field in arrow_schema(FEATURES):
         column = scores[field.name] if field.name in scores else result.column(field.name)
         kept = kept.append_column(field, column.cast(field.type))
     return kept
+
+
+_KINDS = {
+    "viewed": VIEWED,
+    "added": ADDED,
+    "bought": PURCHASED,
+    "removed": "product_removed",
+    "opened": MAIL_OPENED,
+    "clicked": MAIL_CLICKED,
+}
+"""Column of the query → the event that it marks."""
 
 
 def _stretches(starts: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -170,10 +185,10 @@ def _numbered(profiles: pa.Table, interactions: pa.Table, items: pa.Table) -> tu
 
     Numbers of items are in the order of their ids.
     """
-    position = pc.index_in(interactions.column("profile_id"), value_set=_one(profiles.column("profile_id")))
+    position = places_of(_one(interactions.column("profile_id")), _one(profiles.column("profile_id")))
     item_ids = pc.unique(interactions.column("item_id")).drop_null()
     item_ids = item_ids.take(pc.sort_indices(item_ids))
-    event = interactions.column("event").dictionary_encode().combine_chunks()
+    event = pc.index_in(interactions.column("event"), value_set=pa.array(_KINDS.values(), pa.string()))
     places = pc.index_in(item_ids, value_set=_one(items.column("item_id")))
     names = pa.table(
         {
@@ -189,15 +204,8 @@ def _numbered(profiles: pa.Table, interactions: pa.Table, items: pa.Table) -> tu
         "quantity": interactions.column("quantity"),
         "amount": interactions.column("amount"),
     }
-    for name, kind in (
-        ("viewed", VIEWED),
-        ("added", ADDED),
-        ("bought", PURCHASED),
-        ("removed", "product_removed"),
-        ("opened", MAIL_OPENED),
-        ("clicked", MAIL_CLICKED),
-    ):
-        columns[name] = pc.equal(event, kind)
+    for code, name in enumerate(_KINDS):
+        columns[name] = pc.fill_null(pc.equal(event, code), False)
     events = pa.table(columns)
     if position.null_count:
         events = events.filter(pc.is_valid(events.column("position")))

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience.arrow import arrow_type
-from audience.coerce import Typed, coerce
+from audience.coerce import LARGE, Typed, coerce
+from audience.cores import each
 from audience.order import flat, sorted_rows
 from audience.raw import Raw
 from audience.report import AudienceReport, Outcome, Problem, SourceReport, shown
@@ -134,8 +135,9 @@ class Intake:
         kept = pa.array(np.flatnonzero(self._keep))
         self._report.kept = len(kept)
         rows = kept.take(sorted_rows([self.columns[name].take(kept) for name in order]))
-        columns = [self.columns[name].take(rows) for name in self._schema]
-        return pa.table([flat(column) for column in columns], names=list(self._schema))
+        columns = [self.columns[name] for name in self._schema]
+        taken = each(lambda column: flat(column.take(rows)), columns, large=len(rows) >= LARGE)
+        return pa.table(taken, names=list(self._schema))
 
     def _where(self, condition: pa.Array) -> list[int]:
         return np.flatnonzero(condition.to_numpy(zero_copy_only=False)).tolist()

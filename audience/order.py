@@ -7,6 +7,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audience.distinct import LOOK, UNALIKE
+
 BITS = 62
 """Of a whole number that stands for all keys of a row."""
 
@@ -21,6 +23,21 @@ def is_among(column: pa.Array, known: pa.Array) -> pa.Array:
     if not pa.types.is_dictionary(column.type):
         return pc.is_in(column, value_set=known)
     return pc.is_in(column.dictionary, value_set=known).take(column.indices)
+
+
+def places_of(values: pa.Array, known: pa.Array) -> pa.Array:
+    """The place of each value among the known ones, NULL where it is not there.
+
+    Of equal values that stand together, as those of sorted rows do, one is looked for.
+    """
+    if len(values) < LOOK:
+        return pc.index_in(values, value_set=known)
+    changes = pc.fill_null(pc.not_equal(values[1:], values[:-1]), True)
+    starts = np.flatnonzero(np.append(True, changes.to_numpy(zero_copy_only=False)))
+    if 4 * len(starts) > len(values):
+        return pc.index_in(values, value_set=known)
+    found = pc.index_in(values.take(pa.array(starts)), value_set=known)
+    return found.take(pa.array(np.repeat(np.arange(len(starts)), np.diff(starts, append=len(values)))))
 
 
 def sorted_rows(keys: list[pa.Array]) -> pa.Array:
@@ -38,6 +55,8 @@ def sorted_rows(keys: list[pa.Array]) -> pa.Array:
 def _numbered(key: pa.Array) -> pa.Array:
     """Texts as numbers of the same order, so that they are compared once and not at every step."""
     if pa.types.is_string(key.type):
+        if pc.count_distinct(key[:LOOK]).as_py() > UNALIKE * LOOK:
+            return pc.rank(key, tiebreaker="dense") if not key.null_count else key
         key = key.dictionary_encode()
     if not pa.types.is_dictionary(key.type):
         return key

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -32,13 +33,10 @@ def read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Id
     _check_names(spec, schema)
     incoming = take_in(root, spec.data.profiles, schema, what="profiles")
     intake = Intake("profiles", incoming, schema, report)
-    intake.reject_duplicates("profile_id")
-    known = pc.is_in(intake.columns["timezone"], value_set=known_zones())
-    unknown = pc.and_(pc.is_valid(intake.columns["timezone"]), pc.invert(known))
-    intake.set_aside("timezone", intake.kept(unknown), "not a time zone (Europe/Oslo)")
-    no_locale = pc.invert(pc.match_substring_regex(intake.columns["locale"], _LOCALE))
-    intake.set_aside("locale", intake.kept(no_locale), "not a locale (no, sv-SE)")
-    _check_emails(intake)
+    with ThreadPoolExecutor(max_workers=1) as meanwhile:
+        addresses = meanwhile.submit(check_addresses, intake.columns["email"])
+        _check(intake)
+        _take_in_emails(intake, *addresses.result())
     intake.add(_ROW, Attribute(type="integer"), pa.array(incoming.raw.rows))
     table = intake.table(["profile_id"])
     found = unify(table.drop_columns([_ROW]), table.column(_ROW), spec.identity)
@@ -48,8 +46,17 @@ def read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Id
     return found
 
 
-def _check_emails(intake: Intake) -> None:
-    emails, email_problems, keys = check_addresses(intake.columns["email"])
+def _check(intake: Intake) -> None:
+    """One row an id, time zones and locales that there are."""
+    intake.reject_duplicates("profile_id")
+    known = pc.is_in(intake.columns["timezone"], value_set=known_zones())
+    unknown = pc.and_(pc.is_valid(intake.columns["timezone"]), pc.invert(known))
+    intake.set_aside("timezone", intake.kept(unknown), "not a time zone (Europe/Oslo)")
+    no_locale = pc.invert(pc.match_substring_regex(intake.columns["locale"], _LOCALE))
+    intake.set_aside("locale", intake.kept(no_locale), "not a locale (no, sv-SE)")
+
+
+def _take_in_emails(intake: Intake, emails: pa.Array, email_problems: pa.Array, keys: pa.Array) -> None:
     for what in sorted(set(email_problems.drop_null().to_pylist()) - {"no_address"}):
         intake.set_aside("email", intake.kept(pc.equal(email_problems, what)), what)
     intake.columns["email"] = emails

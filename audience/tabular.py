@@ -23,25 +23,10 @@ def read_csv(path: Path, names: ColumnNames) -> Raw:
     if not any(header):
         raise DataError(f"{names.file}:1: the file has no header", fix="its first row must name the columns")
     found = names.of_header(header)
-    broken: list[tuple[int, str, str]] = []
-
-    def refuse(row: Any) -> str:
-        broken.append(
-            (row.number, f"{row.actual_columns} columns instead of {row.expected_columns}", row.text)
-        )
-        return "skip"
-
     try:
-        table = pa.csv.read_csv(
-            path,
-            read_options=pa.csv.ReadOptions(use_threads=False, block_size=1 << 24),
-            parse_options=pa.csv.ParseOptions(
-                newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=refuse
-            ),
-            convert_options=pa.csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.binary()), include_columns=list(found.values())
-            ),
-        )
+        table, broken = _table(path, header, list(found.values()), use_threads=True)
+        if broken:  # threads do not know the numbers of rows
+            table, broken = _table(path, header, list(found.values()), use_threads=False)
     except pa.ArrowInvalid as error:
         raise DataError(
             f"{names.file}: not a CSV file: {error}", fix='separate by commas, quote with "'
@@ -52,6 +37,31 @@ def read_csv(path: Path, names: ColumnNames) -> Raw:
     for name, column in found.items():
         raw.columns[name], raw.wrong[name] = _as_text(table.column(column).combine_chunks())
     return raw
+
+
+def _table(
+    path: Path, header: list[str], columns: list[str], *, use_threads: bool
+) -> tuple[pa.Table, list[tuple[int, str, str]]]:
+    """The rows, and those that are no rows: number, what, text."""
+    broken: list[tuple[int, str, str]] = []
+
+    def refuse(row: Any) -> str:
+        broken.append(
+            (row.number, f"{row.actual_columns} columns instead of {row.expected_columns}", row.text)
+        )
+        return "skip"
+
+    table = pa.csv.read_csv(
+        path,
+        read_options=pa.csv.ReadOptions(use_threads=use_threads, block_size=1 << 24),
+        parse_options=pa.csv.ParseOptions(
+            newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=refuse
+        ),
+        convert_options=pa.csv.ConvertOptions(
+            column_types=dict.fromkeys(header, pa.binary()), include_columns=columns
+        ),
+    )
+    return table, broken
 
 
 def _without_blank_rows(table: pa.Table, rows: Any, file: str) -> tuple[pa.Table, Any, list[str]]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
+
+from audience.order import places_of
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -23,7 +24,7 @@ def rows_of(values: Any, ids: Any) -> I64:
     wanted, known = flat(values), flat(ids)
     if wanted.type != known.type:
         wanted, known = wanted.cast(pa.large_string()), known.cast(pa.large_string())
-    found = pc.index_in(wanted, value_set=known)
+    found = places_of(wanted, known)
     rows: I64 = found.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
     if wanted.null_count:
         rows[wanted.is_null().to_numpy(zero_copy_only=False)] = -1
