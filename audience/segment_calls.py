@@ -137,15 +137,22 @@ def lines_of(call: Mapping[str, Any], names: ColumnNames, counts: Counter[str]) 
     event = _snake(str(call.get("event") or ""))
     products = properties.get("products")
     lines = [p for p in products if isinstance(p, dict)] if isinstance(products, list) else []
-    for line in lines or [{}]:
-        told = {k: v for k, v in properties.items() if k != "products"} | line
-        known = _line(told, bool(lines), event) | _known(told, names, counts, "property")
-        yield known | {"event": _EVENTS.get(event, event) or None}
+    if products is not None:
+        properties = {k: v for k, v in properties.items() if k != "products"}
+    for line in lines or [_NOTHING]:
+        told = {**properties, **line} if lines else properties
+        known = _line(told, bool(lines), event)
+        known |= _known(told, names, counts, "property")
+        known["event"] = _EVENTS.get(event, event) or None
+        yield known
+
+
+_NOTHING: dict[str, Any] = {}
 
 
 def _line(told: Mapping[str, Any], of_many: bool, event: str) -> dict[str, Any]:
     """Item, number and money of one product, by the names of Segment's e-commerce spec."""
-    item = next((told[k] for k in ("product_id", "productId", "sku") if told.get(k)), None)
+    item = told.get("product_id") or told.get("productId") or told.get("sku") or None
     line: dict[str, Any] = {"item_id": item, "quantity": told.get("quantity")}
     if event == "order_completed":
         line["amount"] = (
@@ -169,9 +176,10 @@ _PRODUCT = frozenset({"product_id", "sku", "price", "total", "revenue", "value",
 
 def _known(told: Mapping[str, Any], names: ColumnNames, counts: Counter[str], kind: str) -> dict[str, Any]:
     known: dict[str, Any] = {}
+    attributes = names.attributes
     for key, value in told.items():
         name = names.renamed(key, _snake(key))
-        if name in names.attributes:
+        if name in attributes:
             known[name] = value
         elif name is not None and name not in _PRODUCT:
             counts[f"{kind} {key!r} is not declared"] += 1

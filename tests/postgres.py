@@ -19,18 +19,16 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-_QUICK = [
-    "fsync=off",
-    "synchronous_commit=off",
-    "full_page_writes=off",
-    "shared_buffers=32MB",
-    "max_connections=60",
-]
+_LOCAL = ["listen_addresses=", "max_connections=60"]
+_QUICK = ["fsync=off", "synchronous_commit=off", "full_page_writes=off", "shared_buffers=32MB"]
 
 
 @contextmanager
-def postgres_server() -> Iterator[str]:
+def postgres_server(*, durable: bool = False) -> Iterator[str]:
     """The SQLAlchemy URL of an empty server on a Unix socket; it and its files are gone afterwards.
+
+    It is quick and would not survive a failure of the machine, unless it shall be ``durable`` as one in use
+    is, with PostgreSQL's own settings.
 
     Raises ``LookupError`` where the wheel has no PostgreSQL for this platform.
     """
@@ -56,8 +54,9 @@ def postgres_server() -> Iterator[str]:
             "--no-sync",
         ]
         subprocess.run([*initdb, "--locale=C"], check=True, capture_output=True, **who)
-        settings = [part for setting in _QUICK for part in ("-c", setting)]
-        command = [binaries / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", *settings]
+        settings = _LOCAL if durable else _LOCAL + _QUICK
+        told = [part for setting in settings for part in ("-c", setting)]
+        command = [binaries / "postgres", "-D", data, "-k", folder, *told]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(command, stdout=log, stderr=log, **who)
         try:

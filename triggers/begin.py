@@ -105,9 +105,9 @@ class Beginner:
     def _event_trigger(
         self, batch: Batch, trigger: Trigger, profile_id: str, rows: list[dict[str, Any]], message_id: str
     ) -> None:
-        context = batch.profiles[profile_id].at(batch.now)
         row = rows[0]
         if trigger.where is not None:
+            context = batch.profiles[profile_id].at(batch.now)
             match = next((row for row in rows if trigger.where.holds(row, context)), None)
             if match is None:
                 why = self.journal.why(trigger.where, row, context)
@@ -140,7 +140,7 @@ class Beginner:
 
     def _fall_asleep(self, batch: Batch, profile_id: str, row: dict[str, Any], message_id: str) -> None:
         runs = batch.runs.get(profile_id, ())
-        asleep = {run.trigger for run in runs if run.place == ASLEEP and run.state == "waiting"}
+        asleep = [run.trigger for run in runs if run.place == ASLEEP and run.state == "waiting"]
         for trigger in self._sleepers:
             if trigger.name in asleep:
                 continue

@@ -207,15 +207,15 @@ def _id(body: Mapping[str, Any], key: str) -> str | None:
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
         raise _RefusedError(f"{key} is neither text nor a whole number")
-    text = str(value)
+    text = value if type(value) is str else str(value)
     if len(text) > LONGEST_ID or not text.isprintable():
         raise _RefusedError(f"{key} is longer than {LONGEST_ID} characters, or holds control characters")
     return text
 
 
 def _moment(body: Mapping[str, Any], now: datetime, counts: Counter[str]) -> datetime:
-    told = next((body[k] for k in ("originalTimestamp", "timestamp") if body.get(k)), None)
-    if told is None:
+    told = body.get("originalTimestamp") or body.get("timestamp")
+    if not told:
         return now
     at, sent = _time(told, "timestamp"), body.get("sentAt")
     if sent and abs(now - _time(sent, "sentAt")) > SKEW and body.get("originalTimestamp"):
@@ -230,7 +230,8 @@ def _moment(body: Mapping[str, Any], now: datetime, counts: Counter[str]) -> dat
 def _time(value: Any, key: str) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
-        moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+        if moment.tzinfo is not UTC:
+            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (TypeError, ValueError, OverflowError) as error:
         raise _RefusedError(f"{key} is no time (2026-11-20T09:00:00Z)") from error
     if moment.year < 1970:

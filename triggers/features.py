@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ from mailwright.model.schema import ADDED, MAIL_CLICKED, MAIL_OPENED, PURCHASED,
 Row = Mapping[str, Any]
 _REMOVED = "product_removed"
 _SAYS = {VIEWED: 1, ADDED: 3, PURCHASED: 5, MAIL_CLICKED: 2, MAIL_OPENED: 0.5}
+WARMTH = {event: 1e6 * says for event, says in _SAYS.items()}
+"""Millionths of warmth of an event that is new; of each event another number."""
 _DAY = 86400.0
 _MOST = 2**63 - 1
 
@@ -32,8 +34,9 @@ class History:
     now: datetime
     all: Sequence[Row]
     named: Callable[[str], Sequence[Row]]
-    instants: Callable[[str], Sequence[float]]
-    """When events of a name were, in Unix seconds, each instant once, in order; those after ``now`` too."""
+    said: Collection[tuple[float, float]]
+    """Unix seconds and ``WARMTH`` of what says something of interest, each event and instant once, in any
+    order; those after ``now`` too."""
     timezone: str | None
     category: Callable[[str], str | None]
     cuts: RfmCuts
@@ -166,11 +169,8 @@ def _warmth(h: History) -> tuple[int, int]:
     total = older = 0
     now = _epoch(h.now)
     floor, power = math.floor, math.pow
-    for name, says in _SAYS.items():
-        weight = 1e6 * says
-        for at in h.instants(name):
-            if at > now:
-                break
+    for at, weight in h.said:
+        if at <= now:
             age = (now - at) / _DAY
             warmth = floor(weight * power(2.0, -age / 30) + 0.5)
             total += warmth

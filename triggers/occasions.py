@@ -43,24 +43,23 @@ class Occasions:
         """Start a run for this occasion, or move the one that waits on, unless something speaks against it.
         ``key`` makes the occasion where ``once_per`` does not."""
         profile = batch.profiles[profile_id]
-        cancelled = [name for name in trigger.spec.unless if profile.view.count(name, at, batch.now)]
-        if cancelled:
-            self.note(batch, trigger, profile_id, "ignored", "unless", detail=cancelled[0])
-            return
+        for name in trigger.spec.unless:
+            if profile.view.count(name, at, batch.now):
+                self.note(batch, trigger, profile_id, "ignored", "unless", detail=name)
+                return
         occasion = self._occasion(trigger, profile, origin, key)
         if occasion is None:
             self.note(
                 batch, trigger, profile_id, "ignored", "no_occasion", detail=trigger.spec.once_per or ""
             )
             return
+        if trigger.spec.again != "each" and trigger.inactivity is None:
+            name = trigger.name
+            mine = [r for r in batch.runs.get(profile_id, ()) if r.trigger == name and r.state == "waiting"]
+            if mine:
+                self._again(batch, trigger, profile_id, mine, occasion, origin, at)
+                return
         due = self.wait_end(trigger, profile, at, place=0)
-        mine = [
-            r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name and r.state == "waiting"
-        ]
-        waiting = next((run for run in mine if run.place == 0), None)
-        if trigger.spec.again != "each" and mine and trigger.inactivity is None:
-            self._again(batch, trigger, profile_id, mine[0], waiting, occasion, origin, due)
-            return
         run = self._fresh(batch, trigger, profile_id, occasion, origin, due)
         if run is not None:
             batch.runs[profile_id].append(run)
@@ -71,15 +70,16 @@ class Occasions:
         batch: Batch,
         trigger: Trigger,
         profile_id: str,
-        first: Run,
-        waiting: Run | None,
+        mine: list[Run],
         occasion: str,
         origin: dict[str, Any],
-        due: datetime,
+        at: datetime,
     ) -> None:
+        waiting = next((run for run in mine if run.place == 0), None)
         if waiting is None or trigger.spec.again == "keep":
-            self.note(batch, trigger, profile_id, "ignored", "under_way", occasion=first.occasion)
+            self.note(batch, trigger, profile_id, "ignored", "under_way", occasion=mine[0].occasion)
             return
+        due = self.wait_end(trigger, batch.profiles[profile_id], at, place=0)
         if due < waiting.due_at and waiting.began_at > (origin.get("at") or batch.now):
             self.note(batch, trigger, profile_id, "ignored", "older", occasion=waiting.occasion)
             return
@@ -174,6 +174,8 @@ class Occasions:
         """When the wait at ``place`` is over that begins at ``start``."""
         wait = trigger.ops[place].wait
         assert wait is not None
+        if wait.until is None and not wait.preferred:
+            return wait.length.shift(start) or start
         zone = zone_of(profile.attributes.get("timezone"), self._timezone)
         hour = profile["preferred_hour"] if wait.preferred else None
         return wait.end(start, zone, hour)

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_right, insort
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from audience import FEATURES
 from audience.rfm import RfmCuts
 from rules import EventView, RuleContext
 from segments.learned import Learned
-from triggers.features import History, feature, moved_by
+from triggers.features import WARMTH, History, feature, moved_by
 
 MOST_EVENTS = 5_000
 """Events of one profile that are looked at, the newest: a million from one crawler slow nobody else down."""
@@ -47,7 +47,8 @@ class LiveProfile(Mapping[str, Any]):
         self._history: History | None = None
         self._known: dict[str, Any] = {}
         """Features as of ``_now``."""
-        self._instants: dict[str, list[float]] = {}
+        self._said: set[tuple[float, float]] | None = None
+        """What engagement is reckoned of; None: not asked for yet."""
 
     # ── changes ──
 
@@ -62,7 +63,8 @@ class LiveProfile(Mapping[str, Any]):
             self._see(self.rows[-MOST_EVENTS:])
         else:
             self.view.add(row)
-            self._one_more_instant(row["event"], at.timestamp())
+            if self._said is not None and row["event"] in WARMTH:
+                self._said.add((at.timestamp(), WARMTH[row["event"]]))
         self._history = None
         if self._known:
             moved = moved_by(row["event"]) if len(self.rows) > 1 else FEATURES.keys()
@@ -81,7 +83,7 @@ class LiveProfile(Mapping[str, Any]):
     def _see(self, rows: list[Mapping[str, Any]]) -> None:
         self.rows, self.view = rows, EventView(rows)
         self._context = None
-        self._instants.clear()
+        self._said = None
         self._compute_again()
 
     def _compute_again(self) -> None:
@@ -132,37 +134,22 @@ class LiveProfile(Mapping[str, Any]):
         if seen and seen[-1]["at"] > now:
             seen = seen[: bisect_right(seen, now, key=_at)]
         view = self.view
+        if self._said is None:
+            told = (row for row in self.rows if row["event"] in WARMTH)
+            self._said = {(row["at"].timestamp(), WARMTH[row["event"]]) for row in told}
         self._history = History(
             now=now,
             all=seen,
             named=lambda name: view.within(name, None, now),
-            instants=self._instants_of,
+            said=self._said,
             timezone=self.attributes.get("timezone"),
             category=self._category,
             cuts=self._cuts,
         )
         return self._history
 
-    def _instants_of(self, name: str) -> list[float]:
-        """When events of this name were, in Unix seconds, each instant once, in order."""
-        found = self._instants.get(name)
-        if found is None:
-            rows = self.view.within(name, None, _EVER)
-            found = self._instants[name] = [at.timestamp() for at in dict.fromkeys(map(_at, rows))]
-        return found
-
-    def _one_more_instant(self, name: str, at: float) -> None:
-        known = self._instants.get(name)
-        if known is None:
-            return
-        place = bisect_left(known, at)
-        if place == len(known) or known[place] != at:
-            known.insert(place, at)
-
 
 _NOTHING = Learned()
-
-_EVER = datetime.max.replace(tzinfo=UTC)
 
 
 def _at(row: Mapping[str, Any]) -> datetime:
