@@ -54,9 +54,9 @@ def serve(store: str, root: str, port: int, esp: str, only: str, parts: str) -> 
     """The server process, for events, runs or both. Its clock is the machine's, from NOW on."""
     import uvicorn
 
+    from mailwright.model.garbage import settle_memory
     from triggers import EventSettings, Worker, open_triggers
     from triggers.http import event_app
-    from triggers.worker import settle_memory
 
     began = datetime.now(UTC)
     address = f"{esp}/{ADAPTER}"

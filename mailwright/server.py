@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute
 
 from mailwright.errors import MailwrightError, UsageError
+from mailwright.model.garbage import settle_memory
 from mailwright.model.identity import message_id
 from mailwright.model.links import LinkSigner
 from mailwright.outboxes import workspace_outbox
@@ -25,7 +26,6 @@ from triggers import EventSettings, Worker, event_routes, open_triggers
 from triggers.kafka import KafkaFeed, KafkaSettings
 from triggers.reread import Rereader
 from triggers.tracing import exported_traces
-from triggers.worker import settle_memory
 
 WRITE_KEYS = "MAILWRIGHT_WRITE_KEYS"
 """The environment variable with the keys, comma between them, under which events may be sent here."""

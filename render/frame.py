@@ -9,6 +9,7 @@ from concurrent.futures import Future, ProcessPoolExecutor
 
 import pyarrow as pa
 
+from mailwright.model.garbage import collect_seldom
 from render.batch import render_batch
 from render.compiled import CompiledCampaign
 from render.context import RenderContext
@@ -91,6 +92,7 @@ def _done(
 
 def _begin(work: Work, compiled: CompiledCampaign, context: RenderContext) -> None:
     global _shared
+    collect_seldom()
     _shared = (work, compiled, context)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import queue
@@ -295,14 +294,6 @@ class Worker:
             self.counts["failures"] += 1
             say("delivery failed", error=type(error).__name__, told=_safe_words(error))
             self._stopping.wait(1.0)
-
-
-def settle_memory() -> None:
-    """For a process that serves for long: what has been read stays, and is not looked through for garbage
-    again and again while events come in (a third of their cost, with ten thousand profiles)."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 50)
 
 
 def _safe_words(error: Exception) -> str:

@@ -17,6 +17,7 @@ from mailwright import __version__
 from mailwright.cli import commands
 from mailwright.cli.console import error_data, to_json
 from mailwright.errors import MailwrightError
+from mailwright.model.garbage import collect_seldom
 
 
 class _Commands(TyperGroup):
@@ -63,6 +64,7 @@ def _version(version: bool = typer.Option(False, "--version", help="Print the ve
 
 def main() -> None:
     """The ``mailwright`` command."""
+    collect_seldom()
     try:
         app()
     except MailwrightError as error:

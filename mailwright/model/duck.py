@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -27,6 +28,7 @@ def locked_database() -> Iterator[duckdb.DuckDBPyConnection]:
 
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
+    atexit.register(_shut)
     return duckdb.connect(
         ":memory:",
         config={
@@ -36,3 +38,9 @@ def _database() -> duckdb.DuckDBPyConnection:
             "python_enable_replacements": False,
         },
     )
+
+
+def _shut() -> None:
+    """One that is still open when Python ends would complain on stderr."""
+    _database().close()
+    _database.cache_clear()
