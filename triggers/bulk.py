@@ -1,8 +1,9 @@
 """Rows in and out by the driver itself, many at once: what every event goes through.
 
 SQLAlchemy's own way costs several times what SQLite or PostgreSQL take for a row. SQLite gets ``executemany``
-and its ids as one JSON list; PostgreSQL one statement over arrays. Names of tables and columns come from
-``triggers.schema`` alone, never from outside.
+and its ids as one JSON list; PostgreSQL one statement, with each column as one JSON list (psycopg makes its
+arrays element by element in Python, which costs more than all the rest). Names of tables and columns come
+from ``triggers.schema`` alone, never from outside.
 """
 
 from __future__ import annotations
@@ -41,8 +42,7 @@ class Bulk:
         if not rows:
             return
         if self._postgres:
-            columns = tuple(map(list, zip(*rows, strict=True)))
-            connection.exec_driver_sql(_insert_arrays(table, names, known_too), columns)
+            connection.exec_driver_sql(_insert_lists(table, names, known_too), _lists(rows))
         else:
             connection.exec_driver_sql(_insert_many(table, names, known_too), list(rows))
 
@@ -53,8 +53,7 @@ class Bulk:
         if not rows:
             return
         if self._postgres:
-            columns = tuple(map(list, zip(*rows, strict=True)))
-            connection.exec_driver_sql(_update_arrays(table, names), columns)
+            connection.exec_driver_sql(_update_lists(table, names), _lists(rows))
         else:
             connection.exec_driver_sql(_update_many(table, names), list(rows))
 
@@ -75,11 +74,11 @@ class Bulk:
         if not ids:
             return []
         sql = f"SELECT {', '.join(map(_quoted, names))} FROM {table.name} WHERE {_quoted(by)} "  # noqa: S608
+        given = (orjson.dumps(ids).decode(), *values)
         if self._postgres:
-            given: Values = (ids, *values)
-            sql += "= ANY(%s) " + also.replace("%", "%%").replace("?", "%s")
+            sql += "= ANY(ARRAY(SELECT json_array_elements_text(%s::json))) "
+            sql += also.replace("%", "%%").replace("?", "%s")
         else:
-            given = (orjson.dumps(ids).decode(), *values)
             sql += "IN (SELECT value FROM json_each(?)) " + also  # noqa: S608
         # The driver's own rows: wrapping each costs more than reading it.
         return list(connection.exec_driver_sql(sql, given).cursor.fetchall())
@@ -99,10 +98,11 @@ def _insert_many(table: sa.Table, names: tuple[str, ...], known_too: bool) -> st
 
 
 @cache
-def _insert_arrays(table: sa.Table, names: tuple[str, ...], known_too: bool) -> str:
+def _insert_lists(table: sa.Table, names: tuple[str, ...], known_too: bool) -> str:
     return (
         f"INSERT INTO {table.name} ({', '.join(map(_quoted, names))}) "  # noqa: S608
-        f"SELECT * FROM unnest({_arrays(table, names)}){' ON CONFLICT DO NOTHING' * known_too}"
+        f"SELECT {', '.join(_typed(table, name) for name in names)} FROM {_rows_of_lists(names)}"
+        f"{' ON CONFLICT DO NOTHING' * known_too}"
     )
 
 
@@ -113,17 +113,32 @@ def _update_many(table: sa.Table, names: tuple[str, ...]) -> str:
 
 
 @cache
-def _update_arrays(table: sa.Table, names: tuple[str, ...]) -> str:
-    changed = ", ".join(f"{_quoted(name)} = new.{_quoted(name)}" for name in names[:-1])
-    key = _quoted(names[-1])
+def _update_lists(table: sa.Table, names: tuple[str, ...]) -> str:
+    changed = ", ".join(f"{_quoted(name)} = {_typed(table, name)}" for name in names[:-1])
+    key = names[-1]
     return (
-        f"UPDATE {table.name} AS old SET {changed} FROM unnest({_arrays(table, names)}) "  # noqa: S608
-        f"AS new ({', '.join(map(_quoted, names))}) WHERE old.{key} = new.{key}"
+        f"UPDATE {table.name} AS old SET {changed} FROM {_rows_of_lists(names)} "  # noqa: S608
+        f"WHERE old.{_quoted(key)} = {_typed(table, key)}"
     )
 
 
-def _arrays(table: sa.Table, names: tuple[str, ...]) -> str:
-    return ", ".join(f"%s::{table.c[name].type.compile(_POSTGRES)}[]" for name in names)
+def _lists(rows: Sequence[Values]) -> tuple[str, ...]:
+    """Each column as a JSON list; bytes hold text, here as everywhere in these tables."""
+    return tuple(orjson.dumps(column, default=bytes.decode).decode() for column in zip(*rows, strict=True))
+
+
+def _rows_of_lists(names: tuple[str, ...]) -> str:
+    """The rows ``new`` of one JSON list a column, all values as text."""
+    lists = ", ".join("json_array_elements_text(%s::json)" for _ in names)
+    return f"ROWS FROM ({lists}) AS new ({', '.join(map(_quoted, names))})"
+
+
+def _typed(table: sa.Table, name: str) -> str:
+    """A column of ``_rows_of_lists`` in its own type."""
+    kind = table.c[name].type
+    if isinstance(kind, sa.LargeBinary):
+        return f"convert_to(new.{_quoted(name)}, 'UTF8')"
+    return f"new.{_quoted(name)}::{kind.compile(_POSTGRES)}"
 
 
 def _quoted(name: str) -> str:
