@@ -186,8 +186,11 @@ def timed(work: Callable[[], Any]) -> float:
 
 
 def wait_for_campaign(client: httpx.Client) -> None:
-    """Until the page of the campaign has all that is columnar."""
-    wait_for(client, lambda page: "Who gets it" in page and "Still coming" not in page)
+    """Until the page of the campaign has all that is columnar, asking as the page does."""
+    wait_for(client, lambda page: "Who gets it" in page)
+    while "hx-refresh" not in client.get("/c/newsletter/progress?until=all").raise_for_status().headers:
+        time.sleep(0.2)
+    wait_for(client, lambda page: "Still coming" not in page)
 
 
 def wait_for(client: httpx.Client, done: Callable[[str], bool]) -> None:

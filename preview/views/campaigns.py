@@ -74,7 +74,7 @@ def _sample(request: Request, view: View) -> dict[str, Any] | None:
 
 def campaign(request: Request) -> Response:
     """Who gets what, of the whole audience."""
-    found = view_or_work(request)
+    found = view_or_work(request, outline=True)
     name = campaign_of(request)
     if not isinstance(found, Work):
         values: dict[str, Any] = {"error": found.error, "sheet": proofs(request, found), "work": None}

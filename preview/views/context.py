@@ -50,11 +50,12 @@ def view_of(request: Request, *, exact: bool = True) -> View:
     return desk_of(request).view(campaign_of(request), exact=exact)
 
 
-def view_or_work(request: Request, campaign: str | None = None) -> View | Work:
-    """The campaign's view when it is there within a moment, else how far the work on it is."""
+def view_or_work(request: Request, campaign: str | None = None, *, outline: bool = False) -> View | Work:
+    """The campaign's view when it is there within a moment, else how far the work on it is; at once when the
+    ``outline`` will do and is there."""
     future, work = desk_of(request).begin(campaign or campaign_of(request))
     try:
-        return future.result(timeout=0 if work.outline else PATIENCE_S)
+        return future.result(timeout=0 if outline and work.outline else PATIENCE_S)
     except NotYetError:
         if future.done():  # the work itself ran out of time somewhere: that is its answer
             raise
