@@ -23,7 +23,7 @@ def batch_rows(batch: pa.RecordBatch, names: Iterable[str], items: Mapping[str, 
     plain = [name for name in names if name in columns and not is_list(name)]
     values = [python_values(batch.column(name)) for name in plain]
     lists = [name for name in names if name in columns and is_list(name)]
-    values += [list(recommended(batch.column(name), items)) for name in lists]
+    values += [recommended(batch.column(name), items) for name in lists]
     absent = [name for name in names if name not in columns]
     nothing: Row = {name: [] if name.startswith(ASKED) else None for name in absent}
     for row in zip(*values, strict=True):
