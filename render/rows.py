@@ -21,7 +21,7 @@ def batch_rows(batch: pa.RecordBatch, names: Iterable[str], items: Mapping[str, 
     """
     columns = set(batch.schema.names)
     plain = [name for name in names if name in columns and not is_list(name)]
-    values = [python_values(batch.column(name)) for name in plain]
+    values: list[Iterable[Any]] = [python_values(batch.column(name)) for name in plain]
     lists = [name for name in names if name in columns and is_list(name)]
     values += [recommended(batch.column(name), items) for name in lists]
     absent = [name for name in names if name not in columns]
