@@ -33,7 +33,7 @@ def render_grouped_batch(
     """``render_batch``, with the skeleton and the leaves of each mail."""
     bodies: dict[str, int] = {}
     written: list[bytes] = []
-    mails, numbers, leaves = Mails(), list[int | None](), list[tuple[str, ...] | None]()
+    mails, numbers, leaves = Mails(batch.num_rows), list[int | None](), list[tuple[str, ...] | None]()
     for row in batch_rows(batch, row_columns(compiled), context.catalogue):
         edition = compiled.edition(row)
         mail = program(edition, context).mail(row)
