@@ -6,8 +6,12 @@ import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from threading import Lock
 
 import duckdb
+
+_ASKING = Lock()
+"""Threads that ask for the first time at once would open a database each."""
 
 
 @contextmanager
@@ -17,7 +21,8 @@ def locked_database() -> Iterator[duckdb.DuckDBPyConnection]:
     What is registered in it is seen by no other; all share the one database of the process, since opening
     one takes 25 ms and a connection to an open one 0.3.
     """
-    connection = _database().cursor()
+    with _ASKING:
+        connection = _database().cursor()
     try:
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")  # it would stand on stdout, beside the JSON
