@@ -72,13 +72,19 @@ def without_repeats(found: Stream, segments: Sequence[Segment]) -> Stream:
     for mark, items in groupby(found, lambda item: item == PARAGRAPH):
         paragraph = list(items)
         if not mark:
-            words = [item for item in paragraph if not (isinstance(item, str) and item.strip(_EDGES) == "")]
+            words = _without_edges(paragraph)
             this = tuple(_meaning(word, segments) for word in words)
             if this == last and words and words[-1] == ")" and None not in this:
                 continue
             last = this if words else last
         kept += paragraph
     return kept
+
+
+def _without_edges(paragraph: Stream) -> Stream:
+    """The paragraph less the blanks and lines before and after its words; those between tell words apart."""
+    words = [at for at, item in enumerate(paragraph) if not isinstance(item, str) or item.strip(_EDGES)]
+    return paragraph[words[0] : words[-1] + 1] if words else []
 
 
 def _meaning(word: str | Token, segments: Sequence[Segment]) -> Any:

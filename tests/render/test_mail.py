@@ -173,6 +173,18 @@ def test_links_that_differ_are_both_in_the_text_part(tmp_path: Path, alt: str, h
     assert mail["text"].count("Cap <1> & co") == times
 
 
+@pytest.mark.parametrize(("between", "times"), [(" ", 1), ("", 2), ("<br/>", 2)])
+def test_links_that_a_blank_tells_apart_are_both_in_the_text_part(
+    tmp_path: Path, between: str, times: int
+) -> None:
+    words = ("{{ item.title }} {{ item.price }}", "{{ item.title }}" + between + "{{ item.price }}")
+    links = (f'<a href="https://shop.example/{{{{ item.item_id }}}}">{one}</a>' for one in words)
+    card = "".join(f"<mj-text>{link}</mj-text>" for link in links)
+    campaign = compiled(tmp_path, TEMPLATE, {**BLOCKS, "cards/product": card})
+    (mail,) = render(campaign, {"recommendations": recommended("i1", "i2")})
+    assert mail["text"].count("Cap <1> & co") == times
+
+
 def test_abort_skips_the_mail_with_its_reason(tmp_path: Path) -> None:
     template = mjml(text("{% if not recommendations %}{{ abort('nothing to show') }}{% endif %}x"))
     campaign = compiled(tmp_path, template)
