@@ -13,6 +13,7 @@ from mailwright.engine.reading import Source
 from mailwright.engine.recommending import beside, strategies
 from mailwright.engine.request import Request
 from mailwright.events import EventsOfProfiles
+from mailwright.model.workspace import RecommendSpec
 from mailwright.recipients import Admission
 from measure.assignment import Assignment
 from recommend.certain import fills_every_list
@@ -74,10 +75,12 @@ def choose_ahead(
     assignment: Assignment,
     everyone: pa.Table,
     admission: Admission,
+    recommend: RecommendSpec,
 ) -> Choices | None:
     """The blocks that will be chosen when the recommendations are there; None: they may depend on them.
 
-    They do not when rules ask at most how many items there are, and everybody is certain to have all.
+    They do not when rules ask at most how many items there are, and everybody is certain to have all by the
+    settings ``recommend`` (those of the model: ``tuned_spec``).
     """
     n, audience = request.spec.recommendations.n, source.audience
     if compiled.asks or audience.shown is not None:
@@ -86,10 +89,9 @@ def choose_ahead(
     rules = [rule for block in blocks for rule in block.rules if LIST in rule.attributes]
     if rules:
         alike = list(strategies(request, everyone.num_rows, assignment)) == [FOR_YOU]
-        spec = request.workspace.spec.recommend
         if not alike or not all(_counts_only(rule) for rule in rules):
             return None
-        if not fills_every_list(audience.interactions, audience.items, spec, n=n, now=request.now):
+        if not fills_every_list(audience.interactions, audience.items, recommend, n=n, now=request.now):
             return None
         offsets = np.arange(everyone.num_rows + 1, dtype=np.int32) * n
         full = pa.ListArray.from_arrays(pa.array(offsets), pa.nulls(everyone.num_rows * n, pa.int8()))

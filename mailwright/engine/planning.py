@@ -22,6 +22,7 @@ from mailwright.engine.request import Request
 from mailwright.experiments import (
     arm_columns,
 )
+from mailwright.models import tuned_spec
 from mailwright.progress import Progress, Stages
 from recommend import Model, Recommendations
 from render import (
@@ -85,7 +86,8 @@ def plan_campaign(
         known = beside(beside(audience.profiles, segmentation.columns), arms)
         admission = select_recipients(request, known, audience, compiled, assignment)
         if outlined is not None:
-            ahead = choose_ahead(request, source, compiled, assignment, known, admission)
+            settings = tuned_spec(request.workspace.spec.recommend, model)
+            ahead = choose_ahead(request, source, compiled, assignment, known, admission, settings)
             if ahead is not None:
                 outlined(
                     Outline(request, source, segmentation, compiled, assignment, admission, known, ahead)

@@ -4,13 +4,17 @@ import re
 import shutil
 import threading
 from concurrent.futures import Future
+from dataclasses import replace
 
 import pytest
 from starlette.testclient import TestClient
 
+from mailwright.engine import outline, plan_campaign
 from mailwright.errors import MailwrightError
+from mailwright.progress import Stages
 from preview.census import take_census
 from preview.desk import Desk, Work
+from preview.ground import request_for
 from preview.mail import make_mail
 from preview.settings import PreviewSettings
 from preview.watched import Kind, kind_of
@@ -56,6 +60,22 @@ def test_who_gets_which_block_is_told_before_anything_is_recommended(desk):
     assert work.at == "admit"
     assert work.outline.outline.choices.columns.equals(view.plan.choices.columns)
     assert work.outline.census == take_census(view.plan)
+
+
+def test_what_is_certain_ahead_is_so_by_the_settings_of_the_model(desk, monkeypatch):
+    asked = []
+    monkeypatch.setattr(outline, "fills_every_list", lambda *given, **_: asked.append(given[2]) or False)
+    ground = desk.ground()
+    tuned = replace(ground.model.info, tuning={"popularity_half_life_days": 3.5})
+    plan_campaign(
+        request_for(ground, "newsletter", desk.settings),
+        ground.source,
+        ground.segmentation,
+        replace(ground.model, info=tuned),
+        Stages(),
+        outlined=lambda _: None,
+    )
+    assert [spec.popularity_half_life_days for spec in asked] == [3.5]
 
 
 def test_a_page_of_what_is_known_says_what_is_still_coming(shop, monkeypatch):
