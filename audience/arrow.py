@@ -39,7 +39,7 @@ def arrow_schema(schema: Schema) -> pa.Schema:
 
 
 def as_rows(table: pa.Table) -> list[dict[str, Any]]:
-    """The rows as mappings by name; instants in ``datetime.UTC``.
+    """The rows as mappings by name; instants of columns (not those inside of structs) in ``datetime.UTC``.
 
     Arrow's own ``to_pylist`` takes ten times as long for an instant, and gives each another kind of UTC, with
     which every later comparison costs ten times as much.

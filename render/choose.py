@@ -49,9 +49,7 @@ def choose_blocks(
     if rows is not None:
         frame = frame.filter(pa.array(rows))
     lists = Lists(compiled, frame)
-    for edition, rows in edition_rows(compiled, frame):
-        there = np.zeros(frame.num_rows, bool)
-        there[rows] = True
+    for edition, there in edition_rows(compiled, frame):
         lists.show(there, edition.lists.get("", ()))
     truth = _Truth(compiled, frame, now, interactions, lists)
     columns: dict[str, pa.Array] = {}
