@@ -6,6 +6,7 @@ import atexit
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Lock
+from typing import Any
 
 import duckdb
 
@@ -36,7 +37,7 @@ def locked_database() -> Iterator[duckdb.DuckDBPyConnection]:
 def _connection() -> duckdb.DuckDBPyConnection:
     with _ASKING:
         if not _open:
-            config = {
+            config: dict[str, Any] = {
                 "enable_external_access": False,
                 "autoinstall_known_extensions": False,
                 "autoload_known_extensions": False,
