@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache as once
 from importlib.metadata import version
@@ -34,6 +35,9 @@ from render.source import Segment
 from rules import RuleCatalog
 
 _TOOLS = ("mjml-python", "premailer", "css-inline", "lxml", "jinja2")
+
+_BESIDE = ThreadPoolExecutor(1, thread_name_prefix="furnace")
+"""Waits for MJML and inlining, which are another process's work, while the code is checked."""
 
 Codes = dict[str, tuple[Code, Module]]
 """What is written of a mail, by mode, and what it reads."""
@@ -89,9 +93,10 @@ def compile_body(
     )
     placed = place(segments)
     functions = {name: f"block_{index}" for index, name in enumerate(_block_names(assembly))}
+    firing = _BESIDE.submit(disk.fired, placed, settings.inliner, cache, toolchain(), segments)
     slots, warnings = compile_slots(assembly, catalog, settings, functions)
     warnings += check_code(segments, slots, names)
-    inlined, stats = disk.fired(placed, settings.inliner, cache, toolchain(), segments)
+    inlined, stats = firing.result()
     tagger = Tagger.of(settings.links.under(campaign.links), name, settings.base_url)
     linked, placed = place_links(inlined, placed, tagger)
     found = stream(linked, placed)

@@ -9,16 +9,18 @@ stays a leaf between such runs. docs/rendering.md shows the code of a card.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from jinja2 import nodes
 
 from render.holes import Splitting
 from render.lines import Lines
-from render.pymodule import Module
+from render.pymodule import Before, Module
 from render.reads import Reads, Scope, is_shared
 from render.statements import Statements, atoms_of
+from render.walks import names_in, sets_names
 
 BARRIERS = frozenset({"@abort", "@set"})
 """Marks of atoms that cannot change places with others: an abort, a slot, an assignment."""
@@ -27,9 +29,40 @@ BARRIERS = frozenset({"@abort", "@set"})
 def write_part(
     module: Module, name: str, body: Sequence[nodes.Node], defaults: dict[str, Any] | None = None
 ) -> None:
-    """Add ``def name(row, out, uses, left, arms)`` to the module. Raises RefusedError."""
+    """Add ``def name(row, out, uses, left, arms)`` to the module. Raises RefusedError.
+
+    What no file enters is written once: between two saves that is all but the block that was saved.
+    """
+    if any("asset" in names_in(node) for node in body):
+        _write(module, name, body, defaults or {})
+    else:
+        module.take(_written(Before.of(module), name, tuple(body), _Defaults.of(defaults or {})))
+
+
+@dataclass(frozen=True)
+class _Defaults:
+    """Values of a block's front matter; ``text`` tells them apart."""
+
+    text: str
+    values: dict[str, Any] = field(compare=False)
+
+    @classmethod
+    def of(cls, values: dict[str, Any]) -> _Defaults:
+        return cls(repr(values), values)
+
+
+@lru_cache(maxsize=512)
+def _written(before: Before, name: str, body: tuple[nodes.Node, ...], defaults: _Defaults) -> Module:
+    """A module with one part, as it is written after what came before it. Trees are told apart by identity,
+    and what is refused is not remembered."""
+    module = before.module()
+    _write(module, name, body, defaults.values)
+    return module
+
+
+def _write(module: Module, name: str, body: Sequence[nodes.Node], defaults: dict[str, Any]) -> None:
     kind = Splitting if module.holes else Statements if module.record else Remembering
-    part = kind(module, defaults or {})
+    part = kind(module, defaults)
     part.body(body, {})
     part.flush()
     module.names |= part.reads.names
@@ -86,7 +119,7 @@ class Remembering(Statements):
         draft.atom(atom, dict(scope))
         del self.module.arms[arms:]
         self.module.count = count
-        if isinstance(atom, nodes.Assign) or any(True for _ in atom.find_all(nodes.Assign)):
+        if sets_names(atom):
             draft.reads.names.add("@set")
         inner = {name for name in draft.reads.locals | draft.reads.items if name not in _pythons(scope)}
         draft.reads.locals -= inner

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
+from types import CodeType
 from typing import Any
 
 from mailwright.errors import Location
@@ -17,6 +19,14 @@ from render.library import BlockSpec, Strings
 from render.placed import Piece, Token
 from render.source import Kind
 from rules import Rule
+
+_FUNCTION = re.compile(r"^(?=@)|(?<!@remember\n)^(?=def )", re.MULTILINE)
+
+
+@lru_cache(maxsize=1024)
+def _compiled(function: str, mode: str, line: int) -> CodeType:
+    """One function of generated Python; ``line`` is where it stands in the whole."""
+    return compile("\n" * (line - 1) + function, f"<{mode}>", "exec")
 
 
 @dataclass(frozen=True)
@@ -33,12 +43,12 @@ class Code:
     arms: tuple[tuple[str, int], ...] = ()
     """What each arm of an ``if`` is, and its segment; in recording code only."""
 
-    @cached_property
-    def compiled(self) -> Any:
-        return compile(self.source, f"<{self.mode}>", "exec")
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {key: value for key, value in self.__dict__.items() if key != "compiled"}
+    def run(self, names: dict[str, Any]) -> None:
+        """Define its functions among ``names``, which are all that they can reach."""
+        line = 1
+        for part in _FUNCTION.split(self.source):
+            exec(_compiled(part, self.mode, line), names)  # noqa: S102 written from a closed language
+            line += part.count("\n")
 
 
 @dataclass(frozen=True)

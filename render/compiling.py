@@ -116,7 +116,7 @@ def compile_edition(
     )
 
 
-def _line(text: str, at: Location) -> list[Segment]:
+def _line(text: str, at: Location) -> Sequence[Segment]:
     """The segments of a subject or preheader; their places are those in the campaign's file."""
     if "\n" in text.strip():
         raise TemplateError("this holds a line break", at=at, fix="write it on one line")

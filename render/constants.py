@@ -93,6 +93,7 @@ def parse_expression(segment: Segment) -> nodes.Expr:
     return output.nodes[0]
 
 
+@lru_cache(maxsize=4096)
 def is_deep(node: nodes.Node) -> bool:
     """Whether a tree has more levels than those who walk over it can take."""
     level, depth = [node], 0
@@ -113,6 +114,7 @@ def fold(segments: Sequence[Segment], constants: Constants) -> list[Segment]:
     return folded
 
 
+@lru_cache(maxsize=4096)
 def is_constant(node: nodes.Node) -> bool:
     """Whether nothing that belongs to a recipient, a run or a language enters an expression."""
     for name in _all(node, nodes.Name):

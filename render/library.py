@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import lru_cache
@@ -110,46 +111,63 @@ def load_library(*folders: Path) -> Library:
     partials: dict[str, Source] = {}
     strings: dict[str, Strings] = {}
     for folder in folders:
-        for name, source in _files(folder, "blocks", "*.mjml"):
+        listed = {room: _listed(folder, room) for room in ("blocks", "templates", "strings")}
+        for name, source in _files(folder, "blocks", ".mjml", listed["blocks"]):
             if name.startswith("partials/"):
                 partials[name + ".mjml"] = source
             elif name.startswith("cards/"):
                 cards[name.removeprefix("cards/")] = _block(name, source, card=True)
             else:
                 blocks[name] = _block(name, source, card=False)
-        for name, source in _files(folder, "templates", "*.mjml"):
+        for name, source in _files(folder, "templates", ".mjml", listed["templates"]):
             if name.endswith("/template"):
                 templates[name.removesuffix("/template")] = source
             elif name != "template":
                 partials[name + ".mjml"] = source
-        for room in ("blocks", "templates", "strings"):
-            for name, source in _files(folder, room, "*.yaml"):
+        for room, paths in listed.items():
+            for name, source in _files(folder, room, ".yaml", paths):
                 if room == "strings" or "strings/" in f"{name}":
                     locale = name.rsplit("/", 1)[-1].replace("-", "_")
                     strings[locale] = {**strings.get(locale, {}), **_strings(source)}
     return Library(blocks, cards, templates, partials, strings)
 
 
-def _files(folder: Path, room: str, pattern: str) -> list[tuple[str, Source]]:
-    """Name and text of the files below a room, none of which may be a way out of the folder."""
+def _listed(folder: Path, room: str) -> list[str]:
+    """The files below a room, by their paths in it, in order. Links to folders are not followed."""
+    base = str((folder / room).resolve())
+    found = [
+        f"{place}/{name}".removeprefix(f"{base}/")
+        for place, _, names in os.walk(base)
+        for name in names
+        if name.endswith((".mjml", ".yaml"))
+    ]
+    return sorted(found, key=lambda path: path.split("/"))
+
+
+def _files(folder: Path, room: str, ending: str, listed: Iterable[str]) -> list[tuple[str, Source]]:
+    """Name and text of the files with an ending, none of which may be a way out of the folder."""
     base, inside = (folder / room).resolve(), folder.resolve()
+    outside = not base.is_relative_to(inside)
     found = []
-    for path in sorted(base.rglob(pattern)) if base.is_dir() else ():
-        if not path.is_file():
+    for name in listed:
+        path = base / name
+        if not name.endswith(ending) or not path.is_file():
             continue
-        shown = f"{room}/{path.relative_to(base).as_posix()}"
-        if not path.resolve().is_relative_to(inside):
+        shown = f"{room}/{name}"
+        if outside or (path.is_symlink() and not path.resolve().is_relative_to(inside)):
             fix = "copy the file into the workspace"
             raise TemplateError("this file is a link out of its folder", at=Location(shown), fix=fix)
-        found.append((path.relative_to(base).with_suffix("").as_posix(), _read(path, shown)))
+        found.append((name.removesuffix(ending), _read(path, shown)))
     return found
 
 
 def _read(path: Path, shown: str) -> Source:
-    if path.stat().st_size > MAX_FILE_BYTES:
+    with path.open("rb") as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
         raise TemplateError(f"larger than {MAX_FILE_BYTES:,} bytes", at=Location(shown), fix="split it")
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise TemplateError("this file is not UTF-8", at=Location(shown), fix="save it as UTF-8") from error
     return Source(shown, text.replace("\r\n", "\n").replace("\r", "\n"))

@@ -11,8 +11,7 @@ from render.expressions import Writer
 from render.pymodule import Module
 from render.reads import Reads, RefusedError, Scope
 from render.spelling import spelt
-
-ENCODERS = frozenset({"_html", "_path", "_query", "_css", "_link"})
+from render.walks import ENCODERS
 
 
 @dataclass(frozen=True)

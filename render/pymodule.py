@@ -50,3 +50,57 @@ class Module:
     @property
     def source(self) -> str:
         return "\n".join(self.lines) + "\n"
+
+    def take(self, part: Module) -> None:
+        """Go on from a module that was written after this one (``Before``)."""
+        self.lines += part.lines
+        self.origins += part.origins
+        self.fallbacks[:] = part.fallbacks
+        self.arms[:] = part.arms
+        self.names |= part.names
+        self.parts |= part.parts
+        self.count = part.count
+        self.remembered = dict(part.remembered)
+
+
+@dataclass(frozen=True)
+class Before:
+    """All of a module that decides how the next part is written, but where its pictures are."""
+
+    mode: str
+    known: frozenset[str]
+    fields: frozenset[str]
+    record: bool
+    holes: bool
+    fallbacks: tuple[tuple[str, int], ...]
+    arms: tuple[tuple[str, int], ...]
+    count: int
+    remembered: tuple[tuple[str, str], ...]
+
+    @classmethod
+    def of(cls, module: Module) -> Before:
+        return cls(
+            module.mode,
+            module.known,
+            module.fields,
+            module.record,
+            module.holes,
+            tuple(module.fallbacks),
+            tuple(module.arms),
+            module.count,
+            tuple(module.remembered.items()),
+        )
+
+    def module(self) -> Module:
+        """An empty module that goes on from here."""
+        return Module(
+            self.mode,
+            self.known,
+            self.fields,
+            record=self.record,
+            holes=self.holes,
+            fallbacks=list(self.fallbacks),
+            arms=list(self.arms),
+            count=self.count,
+            remembered=dict(self.remembered),
+        )

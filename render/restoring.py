@@ -157,12 +157,18 @@ def expression(text: str, escape: str, segment: int) -> str:
 def check_balance(restored: Restored, at: dict[str, Segment]) -> None:
     """Each block's HTML opens and closes its own elements. Raises TemplateError naming the block."""
     for name, text in restored.blocks.items():
-        parser = _Balance()
-        parser.feed(re.sub(f"{OPEN}.*?{SHUT}", "", text, flags=re.S))
-        if parser.problem or parser.open:
+        if unbalanced := _unbalanced(text):
             tag = at[name]
-            what = f"the block {name!r} does not close what it opens: {parser.problem or parser.open[-1]}"
+            what = f"the block {name!r} does not close what it opens: {unbalanced}"
             raise TemplateError(what, at=tag.at, fix="write whole mj-section elements in the block")
+
+
+@lru_cache(maxsize=1024)
+def _unbalanced(text: str) -> str:
+    """The element that is opened and not closed, or the other way round; '' when there is none."""
+    parser = _Balance()
+    parser.feed(re.sub(f"{OPEN}.*?{SHUT}", "", text, flags=re.S))
+    return parser.problem or (parser.open[-1] if parser.open else "")
 
 
 class _Balance(HTMLParser):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from jinja2 import Environment, TemplateSyntaxError
@@ -34,6 +35,11 @@ class Source:
         return Location(self.file, line + 1, offset - begin + 1, shown)
 
 
+@lru_cache(maxsize=32_768)
+def _place(source: Source, offset: int) -> Location:
+    return source.at(offset)
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One piece of a template: constant text, an expression, a tag, or a mark that the assembly set.
@@ -48,7 +54,7 @@ class Segment:
 
     @property
     def at(self) -> Location:
-        return self.source.at(self.offset)
+        return _place(self.source, self.offset)
 
     @property
     def word(self) -> str:
@@ -65,7 +71,8 @@ class Segment:
         return TemplateError(what, at=self.at, fix=fix)
 
 
-def cut(source: Source) -> list[Segment]:
+@lru_cache(maxsize=1024)
+def cut(source: Source) -> tuple[Segment, ...]:
     """The segments of a source, comments left out, white space control applied.
 
     Jinja's lexer decides what is text and what is code: it knows ``{% raw %}``, ``%}`` inside strings and
@@ -93,7 +100,7 @@ def cut(source: Source) -> list[Segment]:
         opening, closing = ("{{", "}}") if inside == "expr" else ("{%", "%}")
         place = source.at(source.start + begin - 2)
         raise TemplateError(f"{opening} has no end", at=place, fix=f"close it with {closing}")
-    return segments
+    return tuple(segments)
 
 
 def _tokens(source: Source, text: str) -> Iterator[tuple[int, str, str]]:
@@ -106,7 +113,7 @@ def _tokens(source: Source, text: str) -> Iterator[tuple[int, str, str]]:
         raise TemplateError(error.message or "this is not Jinja", at=at) from error
 
 
-def trim(segments: list[Segment]) -> list[Segment]:
+def trim(segments: Sequence[Segment]) -> list[Segment]:
     """Without the white space at both ends, so that a partial can stand inside a sentence."""
     trimmed = list(segments)
     while trimmed and trimmed[0].kind == "data" and not trimmed[0].text.strip():

@@ -8,9 +8,10 @@ from typing import Any
 
 from jinja2 import nodes
 
-from render.lines import ENCODERS, Constant, Lines, segment_of
+from render.lines import Constant, Lines, segment_of
 from render.reads import Local, RefusedError, Scope, depth
 from render.spelling import spelt
+from render.walks import first_value, names_in
 
 
 class Statements(Lines):
@@ -76,7 +77,7 @@ class Statements(Lines):
             )
         inside["loop"] = Local(counter, loop=counter)
         self.line(f"{items} = steps({written}, left)")
-        counted = any(name.name == "loop" for part in node.body for name in part.find_all(nodes.Name))
+        counted = any("loop" in names_in(part) for part in node.body)
         head = f"for {counter}, {target} in enumerate({items}):" if counted else f"for {target} in {items}:"
         self.line(head)
         before = frozenset(self.there)
@@ -210,11 +211,8 @@ def _set_in(body: Sequence[nodes.Node]) -> Iterator[str]:
 
 def _first_segment(body: Sequence[nodes.Node], before: int) -> int:
     """The segment of the first value written in a body; ``before`` where it writes none."""
-    for part in body:
-        for node in (part, *part.find_all(nodes.Filter)):
-            if isinstance(node, nodes.Filter) and node.name in ENCODERS:
-                return segment_of(node)
-    return before
+    value = next(filter(None, map(first_value, body)), None)
+    return before if value is None else segment_of(value)
 
 
 _STATEMENTS: dict[type[nodes.Node], Callable[[Statements, Any, Scope], None]] = {

@@ -26,6 +26,9 @@ class RuleCatalog:
     groups: Mapping[str, str] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
 
+    def __hash__(self) -> int:
+        return hash((frozenset(self.attributes), self.segments, frozenset(self.events)))
+
     def with_segments(self, specs: Mapping[str, SegmentSpec]) -> RuleCatalog:
         """The catalog with these segments too, and how they stand to each other."""
         return replace(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from mailwright.errors import DataError, Location, RuleError
@@ -74,6 +75,7 @@ class Rule:
         return checked, (self.text, self.catalog, self.at)
 
 
+@lru_cache(maxsize=2048)
 def compile_rule(text: str, catalog: RuleCatalog, *, at: Location) -> Rule:
     """The rule that ``text`` says; ``at`` is where its first character stands.
 
