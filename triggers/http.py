@@ -25,10 +25,11 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from mailwright.errors import MailwrightError
+from triggers.commits import BusyError
 from triggers.metrics import exposition
 from triggers.openapi import OPENAPI
 from triggers.tracing import span
-from triggers.worker import BusyError, Worker
+from triggers.worker import Worker
 
 MOST_BYTES = 1_000_000
 """Of one request: 2,000 calls of 500 bytes."""

@@ -17,7 +17,9 @@ from typing import Any
 import orjson
 
 from mailwright.errors import MailwrightError, MissingExtraError, UsageError
-from triggers.worker import BusyError, Worker, say
+from triggers.commits import BusyError
+from triggers.log import say
+from triggers.worker import Worker
 
 log = logging.getLogger("mailwright.triggers")
 TOGETHER = 500
