@@ -137,6 +137,8 @@ class _Walk:
             return
         tag = str(node.tag).lower()
         if tag in _SKIPPED or _INVISIBLE.search(node.get("style") or ""):
+            for comment in node.iter(etree.Comment):
+                self._comment(comment.text or "", seen=False)
             return
         block = tag in _BLOCKS or tag in _HEADINGS
         if block or tag in ("br", "li"):
@@ -155,11 +157,12 @@ class _Walk:
         if block:
             self.put(PARAGRAPH)
 
-    def _comment(self, text: str) -> None:
-        """A comment that is a token, or that holds the tags which MJML put into a conditional comment."""
+    def _comment(self, text: str, *, seen: bool = True) -> None:
+        """A comment that is a token, or that holds the tags which MJML put into a conditional comment. Where
+        nothing is seen the tags alone count: what they set may be read further down."""
         for name in self.pattern.findall(text):
             token = self.placed.tokens[name]
-            if text.strip() == name or token.kind in ("control", "mark"):
+            if (seen and text.strip() == name) or token.kind in ("control", "mark"):
                 self.put(token)
 
     def _address(self, href: str, words: Stream) -> None:

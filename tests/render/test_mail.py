@@ -185,6 +185,25 @@ def test_links_that_a_blank_tells_apart_are_both_in_the_text_part(
     assert mail["text"].count("Cap <1> & co") == times
 
 
+@pytest.mark.parametrize("inliner", ["premailer", "css-inline"])
+@pytest.mark.parametrize(
+    "hidden",
+    [
+        '<p style="display: none">{% set n = "b" %}{{ n }} unseen</p>',
+        '<p style="display: none">{% if colour %}<b>{% set n = "b" %}</b>unseen{% endif %}</p>',
+    ],
+)
+def test_what_is_set_where_nothing_is_seen_is_set_in_the_text_part_too(
+    tmp_path: Path, hidden: str, inliner: str
+) -> None:
+    link = '<p><a href="https://shop.example/{{ n }}">Look</a></p>'
+    body = text('<p>{% set n = "a" %}</p>' + link + hidden + link)
+    campaign = compiled(tmp_path, mjml(body), inliner=inliner)
+    (mail,) = render(campaign, {"colour": "red"})
+    assert mail["text"] == "Look (https://shop.example/a)\n\nLook (https://shop.example/b)\n"
+    assert verify(campaign, context(), chosen(campaign, frame({"colour": "red"}))).differences == ()
+
+
 def test_abort_skips_the_mail_with_its_reason(tmp_path: Path) -> None:
     template = mjml(text("{% if not recommendations %}{{ abort('nothing to show') }}{% endif %}x"))
     campaign = compiled(tmp_path, template)
