@@ -25,15 +25,15 @@ from mailwright.model.schema import ADDED, MAIL_CLICKED, MAIL_OPENED, PURCHASED,
 
 
 def _count(description: str) -> Attribute:
-    return Attribute(type="integer", description=description)
+    return Attribute(type="integer", description=description, required=True)
 
 
 def _time(description: str) -> Attribute:
     return Attribute(type="timestamp", description=description)
 
 
-def _number(description: str) -> Attribute:
-    return Attribute(type="number", description=description)
+def _number(description: str, *, always: bool = False) -> Attribute:
+    return Attribute(type="number", description=description, required=always)
 
 
 def _text(description: str, *allowed: str) -> Attribute:
@@ -41,7 +41,7 @@ def _text(description: str, *allowed: str) -> Attribute:
 
 
 def _list(description: str, items: Attribute) -> Attribute:
-    return Attribute(type="list", description=description, items=items)
+    return Attribute(type="list", description=description, items=items, required=True)
 
 
 def _score(description: str) -> Attribute:
@@ -73,8 +73,8 @@ FEATURES: Schema = {
     "first_purchase_at": _time("first order"),
     "last_purchase_at": _time("last order"),
     "last_viewed_at": _time("last product view"),
-    "total_spent": _number("money spent, ever, in the profile's currency"),
-    "spent_365d": _number("money spent in the last 365 days"),
+    "total_spent": _number("money spent, ever, in the profile's currency", always=True),
+    "spent_365d": _number("money spent in the last 365 days", always=True),
     "average_order_value": _number("total_spent / purchases; missing without an order"),
     "favourite_category": _text("the category with the highest affinity"),
     "category_affinities": _list(
@@ -86,15 +86,18 @@ FEATURES: Schema = {
     "recently_viewed": _list("the last ten different items viewed, newest first", Attribute(type="string")),
     "cart": Attribute(
         type="object",
+        required=True,
         description="items added in the last 14 days and after the last order, oldest first",
         fields={
             "items": Attribute(type="list", items=_CART_ITEM),
             "updated_at": Attribute(type="timestamp", description="when something was last added"),
         },
     ),
-    "engagement": Attribute(type="number", min=0, max=1, description="0 (silent) to 1 (here all the time)"),
+    "engagement": Attribute(
+        type="number", required=True, min=0, max=1, description="0 (silent) to 1 (here all the time)"
+    ),
     "engagement_velocity": Attribute(
-        type="number", min=-1, max=1, description="engagement now less that of 30 days ago"
+        type="number", required=True, min=-1, max=1, description="engagement now less that of 30 days ago"
     ),
     "trend": _text(
         "direction of the engagement; missing for a profile never seen", "rising", "steady", "falling"
@@ -103,8 +106,11 @@ FEATURES: Schema = {
     "rfm_frequency": _score("5: among the fifth of buyers with the most orders in 365 days"),
     "rfm_monetary": _score("5: among the fifth of buyers that spent most in 365 days"),
     "rfm": _text("the three scores in a row: 545"),
-    "lifecycle": _text(
-        "stage in the life of a buyer", "prospect", "new", "active", "loyal", "at_risk", "lapsed"
+    "lifecycle": Attribute(
+        type="string",
+        required=True,
+        description="stage in the life of a buyer",
+        allowed=("prospect", "new", "active", "loyal", "at_risk", "lapsed"),
     ),
     "preferred_hour": Attribute(
         type="integer",
@@ -113,7 +119,8 @@ FEATURES: Schema = {
         description="hour of the profile's day at which it is most often seen",
     ),
 }
-"""Attributes that every profile has beside the declared ones, all of them computed here."""
+"""Attributes that every profile has beside the declared ones, all of them computed here; those that are
+``required`` are never missing."""
 
 
 _MOST_EVENTS, _MOST_PEOPLE = 250_000, 125_000

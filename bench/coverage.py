@@ -55,9 +55,9 @@ def measure(profiles: int) -> dict[str, Any]:
             given[block.slot] += block.chosen
     return {
         "profiles": profiles,
-        "choose_s": choose_s,
-        "count_s": seconds - choose_s,
-        "profiles_per_s": profiles / seconds,
+        "choose_s": round(choose_s, 3),
+        "count_s": round(seconds - choose_s, 3),
+        "profiles_per_s": round(profiles / seconds),
         "variants": len(coverage.variants),
         "peak_mb": high_water(),
         "adds_up": all(count == profiles for count in given.values())

@@ -28,7 +28,8 @@ class Names:
 
     known: frozenset[str]
     attributes: frozenset[str]
-    """Those that the workspace declares; what is computed (features) may be missing with a warning only."""
+    """Those of the profile, declared or computed: an error where they may be missing. Members of items and
+    objects are a warning, and the block falls to the next one where they are missing."""
     certain: frozenset[str]
     """Those that are never missing."""
     fields: frozenset[str]

@@ -54,6 +54,8 @@ def test_a_profile_never_seen_has_zeros_and_no_times():
     assert row["lifecycle"] == "prospect"
     assert row["cart"] == {"items": [], "updated_at": None}
     assert row["recently_viewed"] == []
+    there = {name for name in FEATURES if row[name] is not None}
+    assert there == {name for name, attribute in FEATURES.items() if attribute.required}
 
 
 def test_the_lines_of_one_order_are_one_purchase():

@@ -53,3 +53,32 @@ def test_any_mjml_file_is_held_against_the_slow_way(cli, tmp_path):
     found = cli("verify-files", tmp_path)
     assert found.code == 0, found.err
     assert json.loads(found.out)["equal"]
+
+
+def test_a_file_that_is_refused_does_not_keep_the_others_from_being_compared(cli, tmp_path):
+    (tmp_path / "a.mjml").write_text("<mjml><mj-body>{{ a.__class__ }}</mj-body></mjml>")
+    (tmp_path / "b.mjml").write_text(FILE)
+    found = cli("verify-files", tmp_path)
+    assert found.code == 1
+    refused, good = json.loads(found.out)["files"]
+    assert (refused["campaign"], refused["line"], refused["equal"]) == ("a", 1, False)
+    assert refused["error"]
+    assert (good["campaign"], good["equal"], good["mails"]) == ("b", True, 5)
+
+
+SHOWN = """---
+slot: hero
+priority: 90
+---
+<mj-section><mj-column><mj-text>{{ %s }}</mj-text></mj-column></mj-section>
+"""
+
+
+def test_a_computed_attribute_that_may_be_missing_needs_something_in_its_place(cli, starter):
+    block = starter / "blocks" / "hero" / "shown.mjml"
+    block.parent.mkdir(parents=True, exist_ok=True)
+    for shown, refused in (("last_purchase_at | date", True), ("purchases | number", False)):
+        block.write_text(SHOWN % shown)
+        found = cli("lint", "newsletter", "--workspace", starter, "--now", NOW)
+        assert ("last_purchase_at may be missing here" in found.out + found.err) == refused
+        assert (found.code == 0) != refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
@@ -20,8 +20,10 @@ from mailwright.cli.console import (
     Session,
     StrictOption,
     WorkspaceOption,
+    error_data,
 )
 from mailwright.engine import plan
+from mailwright.errors import TemplateError
 from mailwright.workspace import open_workspace
 from render.anyfile import verify_file
 from render.verify import verify
@@ -75,21 +77,30 @@ def verify_files(
     workspace: WorkspaceOption = Path(),
     json: JsonOption = False,
 ) -> None:
-    """Compare both ways for MJML files of any origin; every name they use is given awkward values."""
+    """Compare both ways for MJML files of any origin; every name they use is given awkward values.
+
+    A file that is refused is named with the reason, and the others are compared all the same.
+    """
     with Session(json) as session:
         inliner = open_workspace(workspace).spec.inliner if (workspace / "mailwright.yaml").exists() else None
-        found = [
-            verify_file(path, inliner=inliner or "premailer")
-            for one in files
-            for path in (sorted(one.rglob("*.mjml")) if one.is_dir() else [one])
-        ]
-        equal = all(one.equal for one in found)
+        found: list[dict[str, Any]] = []
+        for one in files:
+            for path in sorted(one.rglob("*.mjml")) if one.is_dir() else [one]:
+                try:
+                    verified = verify_file(path, inliner=inliner or "premailer")
+                    found.append(asdict(verified) | {"equal": verified.equal})
+                except TemplateError as error:
+                    found.append({"campaign": path.stem, "equal": False, **error_data(error)})
+        equal = all(one["equal"] for one in found)
 
         def show(console: Console) -> None:
             for one in found:
-                verdict = "equal" if one.equal else "; ".join(d.what for d in one.differences)
-                console.print(f"{one.campaign}: {verdict}", markup=False, soft_wrap=True)
+                unlike = "; ".join(d["what"] for d in one.get("differences", ()))
+                refused = f"refused, line {one['line']}: {one['error']}" if "error" in one else ""
+                console.print(
+                    f"{one['campaign']}: {refused or unlike or 'equal'}", markup=False, soft_wrap=True
+                )
 
-        session.finish({"equal": equal, "files": [asdict(one) for one in found]}, show)
+        session.finish({"equal": equal, "files": found}, show)
     if not equal:
         raise typer.Exit(1)
