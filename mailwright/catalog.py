@@ -46,7 +46,11 @@ def segment_catalog(workspace: Workspace, learned: Schema | None = None) -> Rule
     ``learned`` stands in for the clusters and scores in place, whose labels are the only ones to be named.
     """
     known = labelled(workspace) if learned is None else learned
-    catalog = RuleCatalog(profile_schema(workspace.spec) | known, events=event_schemas(workspace.spec))
+    catalog = RuleCatalog(
+        profile_schema(workspace.spec) | known,
+        events=event_schemas(workspace.spec),
+        computed=frozenset({**FEATURES, **known}),
+    )
     return catalog.with_segments(workspace.segments)
 
 

@@ -14,6 +14,7 @@ from jinja2 import nodes
 
 from mailwright.errors import Location, TemplateError
 from mailwright.model.campaign import CampaignSpec
+from mailwright.model.schema import PROFILE_ATTRIBUTES
 from mailwright.model.tracking import Tagger
 from mailwright.model.workspace import WorkspaceSpec
 from render import cache as disk
@@ -24,7 +25,7 @@ from render.compiled import Code, CompiledSlot, CompileStats, TemplateText
 from render.constants import Constants, fold
 from render.library import Library
 from render.links import place_links
-from render.names import SPECIAL, certain_names, item_fields, visible_names
+from render.names import certain_names, item_fields, visible_names
 from render.placing import place
 from render.plaintext import plain_stream, without_repeats
 from render.pymodule import Module
@@ -85,7 +86,7 @@ def compile_body(
     segments = fold(assembly.segments, constants)
     names = Names(
         known=visible_names(catalog),
-        attributes=frozenset(catalog.attributes) - SPECIAL,
+        attributes=frozenset({**PROFILE_ATTRIBUTES, **settings.profile}) | catalog.computed,
         certain=certain_names(catalog.attributes),
         fields=item_fields(settings),
         asset=asset,

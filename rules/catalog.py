@@ -16,6 +16,7 @@ class RuleCatalog:
     Where items can be asked for (``recommend(…)``), the ``strategies`` there are, and the ``item_paths``:
     attributes that hold items, such as ``cart.items``. ``groups`` and ``parents`` say, by a segment's name,
     of which group it is one (a profile is in at most one of a group) and of which segment it is a part.
+    ``computed`` are the attributes that no source gives.
     """
 
     attributes: Schema
@@ -25,6 +26,7 @@ class RuleCatalog:
     item_paths: frozenset[str] = frozenset()
     groups: Mapping[str, str] = field(default_factory=dict)
     parents: Mapping[str, str] = field(default_factory=dict)
+    computed: frozenset[str] = frozenset()
 
     def __hash__(self) -> int:
         return hash((frozenset(self.attributes), self.segments, frozenset(self.events)))
