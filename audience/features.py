@@ -36,8 +36,8 @@ def _number(description: str, *, always: bool = False) -> Attribute:
     return Attribute(type="number", description=description, required=always)
 
 
-def _text(description: str, *allowed: str) -> Attribute:
-    return Attribute(type="string", description=description, allowed=allowed or None)
+def _text(description: str, *allowed: str, always: bool = False) -> Attribute:
+    return Attribute(type="string", description=description, allowed=allowed or None, required=always)
 
 
 def _list(description: str, items: Attribute) -> Attribute:
@@ -106,11 +106,10 @@ FEATURES: Schema = {
     "rfm_frequency": _score("5: among the fifth of buyers with the most orders in 365 days"),
     "rfm_monetary": _score("5: among the fifth of buyers that spent most in 365 days"),
     "rfm": _text("the three scores in a row: 545"),
-    "lifecycle": Attribute(
-        type="string",
-        required=True,
-        description="stage in the life of a buyer",
-        allowed=("prospect", "new", "active", "loyal", "at_risk", "lapsed"),
+    "lifecycle": _text(
+        "stage in the life of a buyer",
+        *("prospect", "new", "active", "loyal", "at_risk", "lapsed"),
+        always=True,
     ),
     "preferred_hour": Attribute(
         type="integer",

@@ -13,8 +13,10 @@ BITS = 62
 """Of a whole number that stands for all keys of a row."""
 
 
-def flat(column: pa.Array) -> pa.Array:
-    """The column without dictionary encoding."""
+def flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The column in one piece, without dictionary encoding."""
+    if isinstance(column, pa.ChunkedArray):
+        column = column.combine_chunks()
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 

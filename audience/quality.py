@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
 from audience.address import ADDRESS_ATTRIBUTES
@@ -89,8 +90,8 @@ def _declared(attribute: Attribute) -> str:
 def _check(table: pa.Table, expectation: Expectation, schema: Schema) -> Finding:
     condition, text, params = _condition(expectation)
     attribute = expectation.attribute
-    column = pa.table({"x": table.column(attribute)})
-    sql = f"SELECT x FROM (SELECT x, {condition} AS holds FROM t) WHERE holds = false"  # noqa: S608 only ours
+    column = pa.table({"x": table.column(attribute), "n": np.arange(table.num_rows)})
+    sql = f"SELECT x FROM (SELECT x, n, {condition} AS holds FROM t) WHERE holds = false ORDER BY n"  # noqa: S608 only ours
     failing = query(sql, params, t=column)
     rows = table.num_rows
     pii = schema[attribute].pii

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from audience.order import places_of
+from audience.order import flat, places_of
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -29,13 +29,6 @@ def rows_of(values: Any, ids: Any) -> I64:
     if wanted.null_count:
         rows[wanted.is_null().to_numpy(zero_copy_only=False)] = -1
     return rows
-
-
-def flat(values: Any) -> Any:
-    """One contiguous Arrow array of a chunked one, dictionaries decoded."""
-    if isinstance(values, pa.ChunkedArray):
-        values = values.combine_chunks()
-    return values.dictionary_decode() if pa.types.is_dictionary(values.type) else values
 
 
 def numbers(table: pa.Table, name: str, missing: float) -> F64:

@@ -12,10 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 
+from audience.order import flat
 from mailwright.model.recommendation import Ask
 from mailwright.model.schema import Attribute, Schema
 from mailwright.model.workspace import RecommendSpec
-from recommend.arrays import flat
 from recommend.chain import fill
 from recommend.context import read_context
 from recommend.model import Model

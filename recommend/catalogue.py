@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audience.order import flat
 from mailwright.model.workspace import EmbeddingSpec, RecommendSpec
-from recommend.arrays import F64, I64, NEVER, Mask, flat, instants, numbers, texts
+from recommend.arrays import F64, I64, NEVER, Mask, instants, numbers, texts
 from recommend.embedding import VECTORS, item_texts
 
 

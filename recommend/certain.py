@@ -8,9 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audience.order import flat
 from mailwright.model.schema import PURCHASED
 from mailwright.model.workspace import RecommendSpec
-from recommend.arrays import I64, flat, rows_of
+from recommend.arrays import I64, rows_of
 from recommend.catalogue import read_catalogue
 from recommend.ratings import read_events
 

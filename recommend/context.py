@@ -11,9 +11,10 @@ import numpy as np
 import pyarrow as pa
 from scipy import sparse
 
+from audience.order import flat
 from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec
-from recommend.arrays import F64, I64, flat, rows_of
+from recommend.arrays import F64, I64, rows_of
 from recommend.catalogue import Catalogue, read_catalogue
 from recommend.exclusions import Exclusions, bought_before, gather_exclusions
 from recommend.foldin import Fold, Folding, fold_met, fold_rated

@@ -17,9 +17,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import sparse
 
+from audience.order import flat
 from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec
-from recommend.arrays import F64, Mask, flat, rows_of
+from recommend.arrays import F64, Mask, rows_of
 from recommend.chain import fill
 from recommend.context import Context, read_context
 from recommend.metrics import Judged, Metrics, judge, summarise

@@ -18,9 +18,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audience.order import flat
 from mailwright.model.schema import PURCHASED
 from mailwright.model.workspace import RecommendSpec
-from recommend.arrays import DAY_US, F64, I64, NEVER, Mask, flat, instants, numbers, rows_of
+from recommend.arrays import DAY_US, F64, I64, NEVER, Mask, instants, numbers, rows_of
 
 FLOOR = 0.2
 """What is left of an event's strength when it is very old (tuned on real purchases: docs/recommend.md)."""

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from audience.order import flat
 from mailwright.model.recommendation import Reason, Recommendation
-from recommend.arrays import F64, I32, I64, flat
+from recommend.arrays import F64, I32, I64
 
 STRUCT = pa.struct(
     [

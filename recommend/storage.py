@@ -16,9 +16,9 @@ import numpy as np
 import orjson
 import pyarrow as pa
 
+from audience.order import flat
 from mailwright.errors import ModelError
 from mailwright.model.identity import fingerprint
-from recommend.arrays import flat
 from recommend.model import Model, ModelInfo
 
 FORMAT = 2

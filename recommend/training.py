@@ -11,10 +11,11 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from audience.order import flat
 from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec
 from recommend.algorithms import Fitted, fit_algorithm, mean_weight
-from recommend.arrays import F64, I64, NEVER, flat, rows_of
+from recommend.arrays import F64, I64, NEVER, rows_of
 from recommend.model import Model, ModelInfo
 from recommend.neighbours import find_neighbours
 from recommend.ratings import Events, Pairs, gather_pairs, read_events

@@ -45,7 +45,7 @@ def choose_blocks(
     rows: Mask | None = None,
 ) -> Choices:
     """The best eligible block of each slot for each row (those of ``rows``); rules run once, columnar."""
-    frame = frame.select([name for name in frame.column_names if _is_read(name, compiled)])
+    frame = frame.select(_columns_read(frame.column_names, compiled))
     if rows is not None:
         frame = frame.filter(pa.array(rows))
     lists = Lists(compiled, frame)
@@ -59,14 +59,15 @@ def choose_blocks(
     return Choices(pa.table(columns | lists.columns()), variants)
 
 
-def _is_read(column: str, compiled: CompiledCampaign) -> bool:
-    """Whether any choice may read a column; a frame has many wide ones that none does."""
-    if column in ("profile_id", "locale") or column.startswith(("segment:", "experiment:")):
-        return True
-    if is_list(column) and compiled.asks:
-        return True
+def _columns_read(names: list[str], compiled: CompiledCampaign) -> list[str]:
+    """The columns that any choice may read; a frame has many wide ones that none does."""
     blocks = (block for slot in compiled.all_slots.values() for block in slot.blocks)
-    return any(column in rule.attributes for block in blocks for rule in block.rules)
+    read = {"profile_id", "locale"}.union(*(rule.attributes for block in blocks for rule in block.rules))
+    return [
+        name
+        for name in names
+        if name in read or name.startswith(("segment:", "experiment:")) or (compiled.asks and is_list(name))
+    ]
 
 
 class _Truth:

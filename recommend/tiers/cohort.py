@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from audience.order import flat
 from mailwright.model.recommendation import Reason, Source
-from recommend.arrays import F64, I64, Mask, flat
+from recommend.arrays import F64, I64, Mask
 from recommend.context import Context
 from recommend.tiers import Scored
 
