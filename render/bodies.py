@@ -25,7 +25,7 @@ from render.compiled import Code, CompiledSlot, CompileStats, TemplateText
 from render.constants import Constants, fold
 from render.library import Library
 from render.links import place_links
-from render.names import certain_names, item_fields, visible_names
+from render.names import certain_names, item_fields, visible_kinds, visible_names
 from render.placing import place
 from render.plaintext import plain_stream, without_repeats
 from render.pymodule import Module
@@ -89,6 +89,7 @@ def compile_body(
         attributes=frozenset({**PROFILE_ATTRIBUTES, **settings.profile}) | catalog.computed,
         certain=certain_names(catalog.attributes),
         fields=item_fields(settings),
+        kinds=visible_kinds(catalog, settings),
         asset=asset,
     )
     placed = place(segments)

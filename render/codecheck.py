@@ -13,6 +13,7 @@ from render.codegen import write_part
 from render.compiled import CompiledSlot
 from render.constants import parse
 from render.known import known_when_holds
+from render.members import Kinds, check_members
 from render.missing import Gap, find_gaps
 from render.pymodule import Module
 from render.reads import RefusedError
@@ -33,6 +34,8 @@ class Names:
     certain: frozenset[str]
     """Those that are never missing."""
     fields: frozenset[str]
+    kinds: Kinds = field(hash=False)
+    """What their values are: a member that one cannot have is refused."""
     asset: Callable[[str], str] = field(compare=False)
 
     def module(self, mode: str, *, record: bool = False, holes: bool = False) -> Module:
@@ -92,6 +95,7 @@ def _gaps(code: str, names: Names, sure: frozenset[str], defaults: dict[str, Any
     except SyntaxError as error:  # more loops or arms in one another than Python takes
         number = module.origins[(error.lineno or 1) - 1]
         raise RefusedError("this is nested too deeply", line=number + 1, fix=_FLATTER) from error
+    check_members(body, names.kinds)
     return tuple(find_gaps(body, attributes=names.attributes, sure=sure))
 
 

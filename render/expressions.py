@@ -66,7 +66,8 @@ class Writer:
             self.reads.locals.add(local.python)
             return local.python
         if node.name not in self.known:
-            fix = did_you_mean(node.name, {*self.known, *self.scope})
+            plain = {name for name in self.known if ":" not in name}
+            fix = did_you_mean(node.name, {*plain, *self.scope})
             raise RefusedError(f"there is no {node.name!r} here", fix=fix, line=node.lineno)
         self.reads.names.add(node.name)
         if node.name in self.defaults:

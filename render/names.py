@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from mailwright.model.recommendation import OWN_FIELDS
-from mailwright.model.schema import ITEM_ATTRIBUTES, Schema
+from mailwright.model.schema import ITEM_ATTRIBUTES, Attribute, Schema
 from mailwright.model.workspace import WorkspaceSpec
 from render.asked import askable
 from rules import RuleCatalog
+from rules.kind import STRING, TIMESTAMP, Kind, kind_of
 
 SPECIAL = frozenset(
     [
@@ -33,6 +34,18 @@ def visible_names(catalog: RuleCatalog) -> frozenset[str]:
     """Attributes, specials, ``segment:x`` for each segment, and what can be asked for."""
     segments = {f"segment:{name}" for name in catalog.segments}
     return frozenset(catalog.attributes) | SPECIAL | segments | askable(catalog)
+
+
+def visible_kinds(catalog: RuleCatalog, settings: WorkspaceSpec) -> dict[str, Kind]:
+    """What the values of the names are; a recommended item has its fields in the catalogue too. Of the
+    brand, the theme and the campaign nothing is said: they are constants, and looked up when compiling."""
+    kinds = {name: kind_of(attribute) for name, attribute in catalog.attributes.items()}
+    fields = kind_of(Attribute(type="object", fields={**ITEM_ATTRIBUTES, **settings.item})).fields
+    recommended = kinds.get("recommendations")
+    own = recommended.element.fields if recommended and recommended.element else {}
+    kinds["recommendations"] = Kind("list", Kind("object", None, {**own, **fields}))
+    texts = SPECIAL - {"brand", "theme", "campaign", "now", "recommendations"}
+    return kinds | dict.fromkeys(texts, STRING) | {"now": TIMESTAMP}
 
 
 def item_fields(settings: WorkspaceSpec) -> frozenset[str]:

@@ -43,7 +43,15 @@ ATTRIBUTES = {
     ),
     "last_purchase_at": Attribute(type="timestamp"),
     "recommendations": Attribute(
-        type="list", items=Attribute(type="object", fields={"item_id": Attribute(type="string")})
+        type="list",
+        items=Attribute(
+            type="object",
+            fields={
+                "item_id": Attribute(type="string"),
+                "score": Attribute(type="number"),
+                **dict.fromkeys(("source", "reason"), Attribute(type="string")),
+            },
+        ),
     ),
 }
 CATALOG = RuleCatalog(
