@@ -1,8 +1,12 @@
-"""Members that no value can have: a misspelt field of a declared object or item is refused where it is."""
+"""Members that no value can have: a misspelt field of a declared object or item is refused where it is.
+
+A name that the code itself binds (the round of a loop, a card's item, a macro's value) may stand for
+something else where the same card, macro or partial is used again; there only what nothing has is refused.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from jinja2 import nodes
 
@@ -23,14 +27,22 @@ _ATTRIBUTE = {"join": 1, "max": 0, "min": 0, "rejectattr": 0, "selectattr": 0, "
 
 def check_members(body: Sequence[nodes.Node], kinds: Kinds) -> None:
     """Raises RefusedError for a member that the declared kind of its owner does not have."""
-    _Scope(kinds).walk(body)
+    anywhere = {name for kind in kinds.values() if kind is not None for name in _fields(kind)}
+    _Scope(kinds, frozenset(anywhere), frozenset()).walk(body)
 
 
 class _Scope:
     """The names at one place of a body, and the kinds of their values."""
 
-    def __init__(self, kinds: Kinds) -> None:
+    def __init__(self, kinds: Kinds, anywhere: frozenset[str], bound: frozenset[str]) -> None:
         self.kinds = dict(kinds)
+        self.anywhere = anywhere
+        """The members that some object has."""
+        self.bound = bound
+        """Names that the code binds."""
+
+    def _inner(self) -> _Scope:
+        return _Scope(self.kinds, self.anywhere, self.bound)
 
     def walk(self, body: Sequence[nodes.Node]) -> None:
         for node in body:
@@ -43,16 +55,16 @@ class _Scope:
             case nodes.Assign(target=target, node=value):
                 self._bind(target, self.kind(value))
             case nodes.With(targets=targets, values=values, body=body):
-                inside = _Scope(self.kinds)
+                inside = self._inner()
                 for target, value in zip(targets, values, strict=True):
                     inside._bind(target, self.kind(value))
                 inside.walk(body)
             case nodes.For():
-                inside = _Scope(self.kinds)
+                inside = self._inner()
                 inside._bind(node.target, _element(self.kind(node.iter)))
                 inside.kinds["loop"] = None
                 inside.walk([*([node.test] if node.test else []), *node.body])
-                _Scope(self.kinds).walk(node.else_)
+                self._inner().walk(node.else_)
             case nodes.If():
                 self._branches(node)
             case _:
@@ -61,23 +73,24 @@ class _Scope:
     def _bind(self, target: nodes.Node, kind: Kind | None) -> None:
         if isinstance(target, nodes.Name):
             self.kinds[target.name] = kind
+            self.bound |= {target.name}
         for name in target.find_all(nodes.Name):
             self.kinds[name.name] = None
 
     def _branches(self, node: nodes.If) -> None:
         """A name that the branches set to values of different kinds may be anything afterwards."""
-        ends: list[dict[str, Kind | None]] = []
+        ends: list[_Scope] = []
         for test, body in ((node.test, node.body), *((each.test, each.body) for each in node.elif_)):
             self.visit(test)
-            inside = _Scope(self.kinds)
+            inside = self._inner()
             inside.walk(body)
-            ends.append(inside.kinds)
-        last = _Scope(self.kinds)
+            ends.append(inside)
+        last = self._inner()
         last.walk(node.else_)
-        names = {name for end in (*ends, last.kinds) for name in end}
-        for name in names:
+        self.bound = self.bound.union(last.bound, *(end.bound for end in ends))
+        for name in {name for end in (*ends, last) for name in end.kinds}:
             found = last.kinds.get(name)
-            self.kinds[name] = found if all(end.get(name) == found for end in ends) else None
+            self.kinds[name] = found if all(end.kinds.get(name) == found for end in ends) else None
 
     def kind(self, node: nodes.Node) -> Kind | None:
         """The kind of an expression's value, every member in it checked."""
@@ -119,9 +132,10 @@ class _Scope:
         if node.name in _ELEMENT:
             return _element(whole)
         if node.name in _SAME:
-            return whole
+            return None if whole and whole.name == "object" else whole
         if node.name in _FALLBACK:
-            return whole if given in ([], [None], [whole]) else None
+            instead = [*node.args, *named.values()]
+            return whole if given == [whole] or all(map(_empty, instead)) else None
         if node.name == "batch" and whole is not None:
             return Kind("list", whole)
         return Kind("list", member) if node.name == "map" and member is not None else None
@@ -132,16 +146,39 @@ class _Scope:
         """The kind of a member. Raises RefusedError where there cannot be one of that name."""
         if kind is None:
             return None
+        other = self._stands_for_more(owner) and (isinstance(key, int) or key in self.anywhere)
         if isinstance(key, int):
             if kind.name in ("list", "string"):
                 return _element(kind)
         elif kind.name == "object":
             if key in kind.fields:
                 return kind.fields[key]
+            if other:
+                return None
             fix = did_you_mean(key, kind.fields)
             raise RefusedError(f"there is no {key!r} in {shown or spelt(owner)}", fix=fix, line=line)
+        if other:
+            return None
         fix = "loop over it, or take one: | first" if kind.name == "list" else "write it without members"
         raise RefusedError(f"{shown or spelt(owner)} is {kind.a} and has no {key!r}", fix=fix, line=line)
+
+    def _stands_for_more(self, owner: nodes.Node | None) -> bool:
+        """Whether a value comes of a name that the code binds."""
+        while isinstance(owner, (nodes.Getattr, nodes.Getitem, nodes.Filter)):
+            owner = owner.node
+        return isinstance(owner, nodes.Name) and owner.name in self.bound
+
+
+def _fields(kind: Kind) -> Iterator[str]:
+    yield from kind.fields
+    for inner in (kind.element, *kind.fields.values()):
+        if inner is not None:
+            yield from _fields(inner)
+
+
+def _empty(node: nodes.Node) -> bool:
+    """Whether what stands instead has no members: ``''``, ``[]``."""
+    return isinstance(node, nodes.Const) or (isinstance(node, (nodes.List, nodes.Dict)) and not node.items)
 
 
 def _element(kind: Kind | None) -> Kind | None:

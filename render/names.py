@@ -26,6 +26,7 @@ SPECIAL = frozenset(
     ]
 )
 """Names beside the profile's attributes; they hide an attribute of the same name."""
+_OPEN = frozenset({"brand", "theme", "campaign"})
 ALWAYS = frozenset(SPECIAL - {"recommendation_note"}) | {"profile_id"}
 """Names that are never missing."""
 
@@ -39,12 +40,12 @@ def visible_names(catalog: RuleCatalog) -> frozenset[str]:
 def visible_kinds(catalog: RuleCatalog, settings: WorkspaceSpec) -> dict[str, Kind]:
     """What the values of the names are; a recommended item has its fields in the catalogue too. Of the
     brand, the theme and the campaign nothing is said: they are constants, and looked up when compiling."""
-    kinds = {name: kind_of(attribute) for name, attribute in catalog.attributes.items()}
+    kinds = {name: kind_of(attribute) for name, attribute in catalog.attributes.items() if name not in _OPEN}
     fields = kind_of(Attribute(type="object", fields={**ITEM_ATTRIBUTES, **settings.item})).fields
     recommended = kinds.get("recommendations")
     own = recommended.element.fields if recommended and recommended.element else {}
     kinds["recommendations"] = Kind("list", Kind("object", None, {**own, **fields}))
-    texts = SPECIAL - {"brand", "theme", "campaign", "now", "recommendations"}
+    texts = SPECIAL - _OPEN - {"now", "recommendations"}
     return kinds | dict.fromkeys(texts, STRING) | {"now": TIMESTAMP}
 
 

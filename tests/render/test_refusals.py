@@ -55,6 +55,7 @@ CASES = [
     (text("{{ first_name.x | fallback('') }}"), "first_name is a string and has no 'x'", None),
     (text("{{ now.year }}"), "now is a timestamp and has no 'year'", None),
     (text("{{ cart.items.title | fallback('') }}"), "list of object and has no 'title'", "| first"),
+    (text("{% set c = cart %}{{ c.items.titel | fallback('') }}"), "has no 'titel'", None),
     (text("{% if first_name %}x"), "which closes before it ends", "{% endif %}"),
     (text("{% for x in [1] %}{% endif %}"), "not Jinja", None),
     (text("{{ first_name + }}"), "not an expression", None),
@@ -138,6 +139,33 @@ def test_it_is_refused_with_its_place_and_fix(tmp_path: Path, body: str, what: s
     assert error.value.at.file == "templates/t/template.mjml"
     assert error.value.at.line == 3
     assert fix is None or fix in (error.value.fix or "")
+
+
+BADGE = "{% macro badge(of) %}{% if of.price %}{{ of.price }}{% endif %}{{ of.title }}{% endmacro %}"
+PARTIAL = "{% if thing.price %}{{ thing.price }}{% endif %}"
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        BADGE + "{% for line in cart.items %}{{ badge(line) }}{% endfor %}{{ badge(item('i1')) }}",
+        "{% for line in cart.items %}{% card line %}{% endfor %}{% card item('i1') %}",
+        "{% for thing in cart.items %}{% include 'partials/thing.mjml' %}{% endfor %}",
+        "{% set thing = first_name %}{% include 'partials/thing.mjml' %}",
+        "{% for one in cart.items | fallback(campaign.values.lines) %}{{ one.link }}{% endfor %}",
+        "{% set all = cart.items | fallback([{'title': 'x', 'link': 'y'}]) %}{{ all[0].link }}",
+        "{{ (cart | list)[0] | fallback('') }}",
+    ],
+)
+def test_what_stands_for_one_thing_here_and_another_there_may_have_the_members_of_both(
+    tmp_path: Path, code: str
+) -> None:
+    shared = {
+        "cards/product": "{{ item.title | fallback('') }}{% if item.price %}{{ item.price }}{% endif %}",
+        "partials/thing": PARTIAL,
+    }
+    lines = {"values": {"lines": [{"link": "https://shop.example"}]}}
+    compiled(tmp_path, mjml(text(code)), shared, campaign=lines)
 
 
 FIXED = {
