@@ -31,6 +31,8 @@ KINDS: Mapping[str, Kind] = {
     "identify": "identify",
     "alias": "alias",
 }
+LIVE = frozenset({"http", "websocket", "webhook"})
+"""Sources whose calls come when they are sent: only there a ``sentAt`` that is off tells of a wrong clock."""
 SKEW = timedelta(minutes=1)
 """A caller whose clock (``sentAt``) is wrong by more has its times corrected, as Segment does."""
 LONGEST_ID = 200
@@ -73,18 +75,21 @@ class CallReader:
         self.fields: Schema = {n: a for n, a in fields.items() if n not in ("profile_id", "event", "at")}
 
     def read(
-        self, bodies: Iterable[Any], *, now: datetime, counts: Counter[str]
+        self, bodies: Iterable[Any], *, now: datetime, notes: list[tuple[int, str]], source: str = "http"
     ) -> tuple[list[Call], list[Refused], list[str]]:
         """The calls among ``bodies`` (objects out of JSON), in order, those that cannot be taken, and of each
-        body why it was refused (empty: it was not). ``counts`` gets what a person should know: undeclared
-        properties, wrong values, times in the future."""
+        body why it was refused (empty: it was not). ``notes`` gets what a person should know, with the place
+        of the body: undeclared properties, wrong values, times in the future."""
         outcomes: list[str] = []
         taken: list[Call] = []
+        places: list[int] = []
         refused: list[Refused] = []
-        for body in bodies:
+        counts: Counter[str] = Counter()
+        live = source.partition(":")[0] in LIVE
+        for place, body in enumerate(bodies):
             reason = ""
             try:
-                call = self._one(body, now, counts)
+                call = self._one(body, now, live, counts)
             except _RefusedError as error:
                 reason = str(error)
             except RecursionError:
@@ -94,10 +99,14 @@ class CallReader:
                 refused.append(Refused(reason, orjson.dumps(body, default=str)))
             else:
                 taken.append(call)
-        self._type(taken, counts)
+                places.append(place)
+            if counts:
+                notes += [(place, text) for text in counts.elements()]
+                counts.clear()
+        self._type(taken, places, notes)
         return taken, refused, outcomes
 
-    def _one(self, body: Any, now: datetime, counts: Counter[str]) -> Call:
+    def _one(self, body: Any, now: datetime, live: bool, counts: Counter[str]) -> Call:
         if not isinstance(body, dict):
             raise _RefusedError("not a call: an object is expected")
         kind = KINDS.get(str(body.get("type")))
@@ -106,7 +115,7 @@ class CallReader:
         user, anonymous = _id(body, "userId"), _id(body, "anonymousId")
         if user is None and anonymous is None:
             raise _RefusedError("nobody: neither userId nor anonymousId")
-        call = Call(kind, "", user, anonymous, _moment(body, now, counts))
+        call = Call(kind, "", user, anonymous, _moment(body, now, live, counts))
         if kind == "track":
             told = body if body["type"] == "track" else {**body, "event": "page_viewed"}
             call.lines = list(lines_of(told, self._properties, counts))[:MOST_LINES]
@@ -125,17 +134,23 @@ class CallReader:
         call.message_id = _id(body, "messageId") or _made_id(body, now)
         return call
 
-    def _type(self, taken: Sequence[Call], counts: Counter[str]) -> None:
+    def _type(self, taken: Sequence[Call], places: Sequence[int], notes: list[tuple[int, str]]) -> None:
         """Values in the types of the schema, those of all calls at once."""
         lines = [line for call in taken for line in call.lines]
-        for line, typed in zip(lines, typed_rows(lines, self.fields, counts), strict=True):
+        wrong: list[tuple[int, str]] = []
+        for line, typed in zip(lines, typed_rows(lines, self.fields, wrong), strict=True):
             event = line["event"]
             line.clear()
             line.update(typed, event=event)
-        people = [call for call in taken if call.kind == "identify"]
-        rows = typed_rows([call.attributes for call in people], self.profile, counts)
-        for call, typed in zip(people, rows, strict=True):
+        if wrong:
+            of_line = [place for call, place in zip(taken, places, strict=True) for _ in call.lines]
+            notes += [(of_line[number], text) for number, text in wrong]
+            wrong.clear()
+        people = [(call, place) for call, place in zip(taken, places, strict=True) if call.kind == "identify"]
+        rows = typed_rows([call.attributes for call, _ in people], self.profile, wrong)
+        for (call, _), typed in zip(people, rows, strict=True):
             call.attributes = {name: value for name, value in typed.items() if name in call.attributes}
+        notes += [(people[number][1], text) for number, text in wrong]
 
 
 class _RefusedError(Exception):
@@ -143,9 +158,10 @@ class _RefusedError(Exception):
 
 
 def typed_rows(
-    rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Attribute], counts: Counter[str]
+    rows: Sequence[Mapping[str, Any]], schema: Mapping[str, Attribute], wrong: list[tuple[int, str]]
 ) -> list[dict[str, Any]]:
-    """The values that ``schema`` knows, in its types; what does not fit is left out and counted."""
+    """The values that ``schema`` knows, in its types; what does not fit is left out, and ``wrong`` gets the
+    number of its row and what is wrong."""
     found: list[dict[str, Any]] = [{} for _ in rows]
     doubtful: dict[str, list[tuple[int, Any]]] = {}
     for number, row in enumerate(rows):
@@ -158,11 +174,11 @@ def typed_rows(
             else:
                 doubtful.setdefault(name, []).append((number, _bounded(value)))
     for name, values in doubtful.items():
-        for (number, _), value in zip(
-            values, _coerced([v for _, v in values], name, schema[name], counts), strict=True
-        ):
+        coerced, unfit = _coerced([v for _, v in values], schema[name])
+        for (number, _), value in zip(values, coerced, strict=True):
             if value is not None:
                 found[number][name] = value
+        wrong += [(values[place][0], f"{name}: {what}") for place, what in unfit.items()]
     return found
 
 
@@ -185,16 +201,14 @@ def is_plain(value: Any, attribute: Attribute) -> bool:
     return kind is int and attribute.type == "integer" and -(2**63) <= value < 2**63
 
 
-def _coerced(values: list[Any], name: str, attribute: Attribute, counts: Counter[str]) -> list[Any]:
+def _coerced(values: list[Any], attribute: Attribute) -> tuple[list[Any], dict[int, str]]:
+    """The values in the attribute's type, and what is wrong with those that do not fit, by place."""
     wrong: dict[int, str] = {}
     column: Column = values
     if attribute.type not in ("list", "object"):
         column, wrong = scalar_column(values, attribute.type)
-    typed = coerce({name: column}, {name: attribute})[name]
-    for what in (typed.wrong | wrong).values():
-        counts[f"{name}: {what}"] += 1
-    found: list[Any] = typed.values.to_pylist()
-    return found
+    typed = coerce({"": column}, {"": attribute})[""]
+    return typed.values.to_pylist(), typed.wrong | wrong
 
 
 def _bounded(value: Any) -> Any:
@@ -213,14 +227,18 @@ def _id(body: Mapping[str, Any], key: str) -> str | None:
     return text
 
 
-def _moment(body: Mapping[str, Any], now: datetime, counts: Counter[str]) -> datetime:
-    told = body.get("originalTimestamp") or body.get("timestamp")
+def _moment(body: Mapping[str, Any], now: datetime, live: bool, counts: Counter[str]) -> datetime:
+    told, received = body.get("timestamp"), body.get("receivedAt")
+    corrected = bool(told and received)  # by Segment, which passed it on
+    told = told if corrected else body.get("originalTimestamp") or told
     if not told:
         return now
     at, sent = _time(told, "timestamp"), body.get("sentAt")
-    if sent and abs(now - _time(sent, "sentAt")) > SKEW and body.get("originalTimestamp"):
-        counts["a caller's clock was wrong and has been corrected"] += 1
-        at = now - (_time(sent, "sentAt") - at)
+    if sent and not corrected and (live or received):
+        there, here = _time(sent, "sentAt"), _time(received, "receivedAt") if received else now
+        if abs(here - there) > SKEW:
+            counts["a caller's clock was wrong and has been corrected"] += 1
+            at = here - (there - at)
     if at > now:
         counts["a time in the future counts as now"] += 1
         return now

@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
-from collections import Counter, deque
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from mailwright.errors import SendError
+from triggers.histogram import Histogram
 from triggers.ingest import Ingested
 from triggers.log import say
 from triggers.tracing import here, span
@@ -23,6 +24,7 @@ MOST_TOGETHER = 2_000
 """Calls of one commit."""
 MOST_QUEUED = 20_000
 """Calls that wait to be committed; whoever comes then is told to come again (429)."""
+MOST_NOTES = 100
 IDLE_S = 0.25
 
 
@@ -59,8 +61,10 @@ class Commits:
         """Calls that are not yet stored."""
         self.counts = counts
         """accepted, duplicates, refused, busy, failures."""
-        self.seconds: deque[float] = deque(maxlen=10_000)
-        """Of the last commits."""
+        self.notes: Counter[str] = Counter()
+        """What was wrong with calls that were taken, of the first ``MOST_NOTES`` kinds."""
+        self.seconds = Histogram()
+        """Of the commits."""
 
     def submit(self, calls: Sequence[Any], source: str) -> Future[Ingested]:
         """Queue calls for the next commit; the future is done when they are stored. Raises BusyError."""
@@ -91,7 +95,7 @@ class Commits:
             finally:
                 with self._lock:
                     self.queued -= calls
-            self.seconds.append(time.monotonic() - started)
+            self.seconds.observe(time.monotonic() - started)
             stored()
 
     def _group(self) -> list[_Request]:
@@ -133,17 +137,22 @@ class Commits:
     def _answer(self, group: list[_Request], found: Ingested) -> None:
         """Give each request of a group its own numbers, by position."""
         self._count(found)
+        notes: dict[int, list[str]] = defaultdict(list)
+        for at, text in found.noted:
+            notes[at].append(text)
         place = 0
         for request in group:
             outcomes = found.outcomes[place : place + len(request.calls)]
-            place += len(request.calls)
             accepted, duplicates = outcomes.count(""), outcomes.count("duplicate")
             refused = [outcome for outcome in outcomes if outcome not in ("", "duplicate")]
-            request.future.set_result(
-                Ingested(accepted, duplicates, refused, found.notes, outcomes=list(outcomes))
-            )
+            noted = [(n, text) for n in range(len(request.calls)) for text in notes.get(place + n, ())]
+            place += len(request.calls)
+            request.future.set_result(Ingested(accepted, duplicates, refused, noted, list(outcomes)))
 
     def _count(self, found: Ingested) -> None:
         self.counts["accepted"] += found.accepted
         self.counts["duplicates"] += found.duplicates
         self.counts["refused"] += len(found.refused)
+        for _, text in found.noted:
+            known = text in self.notes or len(self.notes) < MOST_NOTES
+            self.notes[text if known else "another"] += 1

@@ -129,16 +129,19 @@ class _Views:
         await socket.accept()
         try:
             while True:
-                text = await socket.receive_text()
+                message = await socket.receive()
+                if message["type"] == "websocket.disconnect":
+                    return
+                content = message.get("bytes") or (message.get("text") or "").encode()
                 try:
-                    if len(text) > MOST_BYTES:
+                    if len(content) > MOST_BYTES:
                         raise _AnswerError(413, "too large")
-                    body = _parse(text.encode())
+                    body = _parse(content)
                     answer = await self._take(body if isinstance(body, list) else [body], "websocket", socket)
                 except _AnswerError as error:
                     answer = orjson.loads(error.response.body)
                 await socket.send_text(orjson.dumps(answer).decode())
-        except (WebSocketDisconnect, KeyError):
+        except WebSocketDisconnect:
             return
 
     async def _take(self, calls: Sequence[Any], source: str, asked: HTTPConnection) -> dict[str, Any]:
@@ -160,6 +163,7 @@ class _Views:
                 for n, reason in enumerate(done.outcomes)
                 if reason not in ("", "duplicate")
             ],
+            "notes": done.notes,
         }
 
     # ── who and what ──

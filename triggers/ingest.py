@@ -33,10 +33,15 @@ class Ingested:
     duplicates: int = 0
     refused: list[str] = field(default_factory=list)
     """The reason of each call that was refused; the calls are dead letters now."""
-    notes: Counter[str] = field(default_factory=Counter)
-    """What a person should know, such as undeclared properties, with how often."""
+    noted: list[tuple[int, str]] = field(default_factory=list)
+    """What a person should know, such as undeclared properties, with the place of the call."""
     outcomes: list[str] = field(default_factory=list)
     """Of each call in order: empty when it was taken, ``duplicate``, or why it was refused."""
+
+    @property
+    def notes(self) -> Counter[str]:
+        """What a person should know, with how often."""
+        return Counter(text for _, text in self.noted)
 
 
 class Ingestion:
@@ -53,7 +58,7 @@ class Ingestion:
         everything is on disk. Raises SendError when the store cannot be reached; then nothing was changed.
         """
         done = Ingested()
-        taken, refused, outcomes = self._reader.read(bodies, now=now, counts=done.notes)
+        taken, refused, outcomes = self._reader.read(bodies, now=now, notes=done.noted, source=source)
         with self.lock:
             for attempt in range(_TRIES):
                 try:

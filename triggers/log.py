@@ -22,4 +22,9 @@ def say(what: str, **values: Any) -> None:
 
 def safe_words(error: Exception) -> str:
     """Errors of our own name nobody but by an address, which is taken out; what others say is unknown."""
-    return _ADDRESS.sub("(address)", error.what) if isinstance(error, MailwrightError) else ""
+    return safe_text(error.what) if isinstance(error, MailwrightError) else ""
+
+
+def safe_text(text: str) -> str:
+    """The text, addresses in it taken out."""
+    return _ADDRESS.sub("(address)", text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
@@ -10,9 +9,12 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from triggers.histogram import Histogram
+from triggers.log import safe_text
 from triggers.worker import Worker
 
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
+_LONGEST = 200
+"""Characters of a label."""
 
 
 class _Of(Collector):
@@ -25,6 +27,10 @@ class _Of(Collector):
         for outcome in ("accepted", "duplicates", "refused", "busy"):
             events.add_metric([outcome], worker.counts[outcome])
         yield events
+        notes = CounterMetricFamily("mailwright_event_notes", "What was odd about calls", labels=["note"])
+        for text, count in sorted(worker.notes.copy().items()):
+            notes.add_metric([safe_text(text)[:_LONGEST]], count)
+        yield notes
         yield from self._decisions()
         yield CounterMetricFamily("mailwright_mails_sent", "Accepted by the ESP", value=worker.counts["sent"])
         yield CounterMetricFamily(
@@ -42,8 +48,8 @@ class _Of(Collector):
         yield GaugeMetricFamily(
             "mailwright_due_lag_seconds", "How long the oldest due run has been due", value=max(late, 0.0)
         )
-        yield _histogram("mailwright_commit_seconds", "One commit of events", list(worker.commit_seconds))
-        yield _histogram("mailwright_send_seconds", "From due to accepted", list(worker.send_seconds))
+        yield _histogram("mailwright_commit_seconds", "One commit of events", worker.commit_seconds)
+        yield _histogram("mailwright_send_seconds", "From due to accepted", worker.send_seconds)
 
     def _decisions(self) -> Iterator[Metric]:
         found = CounterMetricFamily(
@@ -54,11 +60,9 @@ class _Of(Collector):
         yield found
 
 
-def _histogram(name: str, text: str, seconds: list[float]) -> Metric:
-    ordered = sorted(seconds)
-    buckets = [(str(limit), float(bisect_left(ordered, limit))) for limit in _BUCKETS]
+def _histogram(name: str, text: str, seconds: Histogram) -> Metric:
     metric = HistogramMetricFamily(name, text)
-    metric.add_metric([], [*buckets, ("+Inf", float(len(ordered)))], sum(ordered))
+    metric.add_metric([], seconds.buckets, seconds.sum)
     return metric
 
 

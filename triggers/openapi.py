@@ -32,6 +32,12 @@ _TAKEN: dict[str, Any] = {
                 "properties": {"index": {"type": "integer"}, "reason": {"type": "string"}},
             },
         },
+        "notes": {
+            "type": "object",
+            "description": "What is odd about calls that were taken (an undeclared event, a wrong value), "
+            "with how often",
+            "additionalProperties": {"type": "integer"},
+        },
     },
 }
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from send import DeliveryPolicy
 from triggers.commits import IDLE_S, MOST_QUEUED, Commits
+from triggers.histogram import Histogram
 from triggers.ingest import Ingested
 from triggers.live import Triggers
 from triggers.log import safe_words, say
@@ -55,9 +56,10 @@ class Worker:
         self.counts: Counter[str] = Counter()
         """accepted, duplicates, refused, busy, failures, fired, sent."""
         self._commits = Commits(live.ingest, clock=clock, counts=self.counts, most_queued=most_queued)
+        self.notes = self._commits.notes
         self.commit_seconds = self._commits.seconds
-        self.send_seconds: deque[float] = deque(maxlen=10_000)
-        """Of the last commits, and of the last mails from due to accepted."""
+        self.send_seconds = Histogram()
+        """Of commits; and of mails, from when their due runs were taken to when the ESP had accepted them."""
         self._fired_at: deque[float] = deque(maxlen=10_000)
         self.beat = time.monotonic()
         self.feeds: list[Feed] = []
@@ -190,8 +192,11 @@ class Worker:
                     told.set_attributes({"sent": report.sent, "unknown": report.unknown})
             self.counts["sent"] += report.sent
             done = time.monotonic()
-            while report.sent and self._fired_at and self._fired_at[0] < started:
-                self.send_seconds.append(done - self._fired_at.popleft())
+            # Where no call was made there was no mail; where one failed its mail still waits.
+            while (report.sent or not report.calls) and self._fired_at and self._fired_at[0] < started:
+                fired_at = self._fired_at.popleft()
+                if report.sent:
+                    self.send_seconds.observe(done - fired_at)
         except Exception as error:
             self.counts["failures"] += 1
             say("delivery failed", error=type(error).__name__, told=safe_words(error))

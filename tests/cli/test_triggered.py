@@ -55,6 +55,14 @@ def test_a_simulation_says_what_would_be_sent_and_why_not_otherwise(cli, shop, t
     assert any(
         "order_completed" in one.get("detail", "") + one.get("reason", "") for one in data["decisions"]
     )
+    shown = cli("simulate", events, "--workspace", shop, plain=True).out
+    for words in (
+        "│ 2026-11-20 12:00 │ basket  │ p1      │ started   │ until 2026-11-20 12:30",
+        "│ 2026-11-20 12:30 │ basket  │ p1      │ sent      │ basket",
+        "1 mails (basket 1); 0 runs still wait",
+        "  no mail: basket: unless, 1×",
+    ):
+        assert words in shown
     assert cli("simulate", events, "--trigger", "baskt", "--workspace", shop).code == 2
     assert cli("simulate", tmp_path / "none.jsonl", "--workspace", shop).code == 2
     assert not list((shop / ".mailwright").rglob("*.eml"))

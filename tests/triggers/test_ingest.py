@@ -85,6 +85,36 @@ def test_a_wrong_clock_is_corrected_by_when_the_call_was_sent(opened, sqlite_url
     assert profile(live, "p0")["last_seen_at"] == NOW - HOUR
 
 
+def sent_with(sent, **times):
+    call = track("p0", "page_viewed", 0)
+    del call["timestamp"]
+    hours = {"sentAt": sent, **times}
+    return call | {key: (NOW + at * HOUR).isoformat() for key, at in hours.items()}
+
+
+@pytest.mark.parametrize(
+    ("call", "source", "hour"),
+    [
+        # Segment's libraries send `timestamp` and `sentAt`, both by the caller's clock.
+        (sent_with(100, timestamp=99), "http", -1),
+        (sent_with(-72, timestamp=-73), "webhook:app", -1),
+        (sent_with(0, timestamp=-5), "http", -5),
+        # What Segment passes on it has corrected, however long that took it.
+        (sent_with(-2, timestamp=-3, originalTimestamp=-9, receivedAt=-2), "webhook:segment", -3),
+        # Out of a file, a topic or the dead letters a call comes long after it was sent.
+        (sent_with(-72, timestamp=-73), "file:events.jsonl", -73),
+        (sent_with(-72, originalTimestamp=-73), "kafka:events", -73),
+        (sent_with(-72, originalTimestamp=-73), "replay", -73),
+        (sent_with(-72, originalTimestamp=-73, receivedAt=-24), "replay", -25),
+    ],
+)
+def test_when_it_was_is_told_by_whatever_clock_is_right(opened, sqlite_url, call, source, hour):
+    live = opened(sqlite_url, only=["welcome"])
+    live.ingest([call], now=NOW, source=source)
+    (row,) = stored(live)
+    assert (row.at - NOW.timestamp()) / 3600 == pytest.approx(hour)
+
+
 def test_an_unknown_event_is_kept_and_an_undeclared_property_reported(opened, sqlite_url):
     live = opened(sqlite_url)
     done = live.ingest([track("p0", "Something Else", 0, colour="red")], now=NOW)

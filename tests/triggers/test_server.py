@@ -18,6 +18,7 @@ from send.pages.app import PageSettings, mail_app
 from tests.triggers.conftest import NOW, track
 from triggers.http import EventSettings, event_app, event_routes
 from triggers.ingest import Ingested
+from triggers.metrics import exposition
 from triggers.openapi import OPENAPI
 from triggers.worker import Worker
 
@@ -84,6 +85,78 @@ def test_what_of_a_batch_cannot_be_taken_is_told_by_its_place(client):
     assert answer["refused"] == [{"index": 1, "reason": "nobody: neither userId nor anonymousId"}]
 
 
+def test_what_is_odd_about_a_call_is_told_to_whoever_sent_it_and_to_operators(client):
+    odd = {**track("p0", "Odd Thing", 0, colour="red"), "messageId": "odd"}
+    wrong = track("p1", "product_viewed", 0, product_id="i1", quantity="many")
+    answer = client.post("/v1/batch", json={"batch": [odd, wrong]}, headers=KEY).json()
+    assert (answer["accepted"], answer["notes"]) == (
+        2,
+        {
+            "event 'odd_thing' is not declared": 1,
+            "property 'colour' is not declared": 1,
+            "quantity: not a whole number": 1,
+        },
+    )
+    assert client.post("/v1/track", json=track("p1", "page_viewed", 0), headers=KEY).json()["notes"] == {}
+    assert "mailwright_event_notes_total{note=\"event 'odd_thing' is not declared\"} 1.0" in (
+        client.get("/metrics").text
+    )
+
+
+def test_of_requests_stored_together_each_is_told_of_its_own_calls(live):
+    with Worker(live, clock=lambda: NOW, runs=False) as worker:
+        with live._ingestion.lock:  # until both wait
+            first = worker.submit([track("p0", "page_viewed", 0)])
+            asked = [
+                worker.submit([track("p1", "page_viewed", n), track("p1", f"odd {n}", n)]) for n in (1, 2)
+            ]
+        assert first.result(20).notes == {}
+        assert [one.result(20).noted for one in asked] == [
+            [
+                (0, "a time in the future counts as now"),
+                (1, "a time in the future counts as now"),
+                (1, f"event 'odd_{n}' is not declared"),
+            ]
+            for n in (1, 2)
+        ]
+
+
+def test_durations_are_counted_since_the_start(live):
+    with Worker(live, clock=lambda: NOW, runs=False) as worker:
+        for seconds in (0.005, 0.02, 7.0, *[0.3] * 20_000):
+            worker.commit_seconds.observe(seconds)
+        text = exposition(worker)[0].decode()
+    for le, count in (
+        ("0.005", 1.0),
+        ("0.25", 2.0),
+        ("0.5", 20_002.0),
+        ("2.5", 20_002.0),
+        ("+Inf", 20_003.0),
+    ):
+        assert f'mailwright_commit_seconds_bucket{{le="{le}"}} {count}\n' in text
+    assert "mailwright_commit_seconds_count 20003.0" in text
+
+
+def test_a_run_that_made_no_mail_does_not_count_as_a_late_mail(opened, sqlite_url):
+    live = opened(sqlite_url, only=["high-value-click", "welcome"])
+    with Worker(live, clock=lambda: NOW) as worker:
+        click = track("p0", "email_clicked", 0, url="https://northlight.example/premium/tents")
+        worker.submit([click]).result(20)
+        until(lambda: worker.counts["fired"] and not worker._fired_at)
+        assert worker.send_seconds.buckets[-1] == ("+Inf", 0.0)
+        worker.submit([track("p1", "signed_up", 0)]).result(20)
+        until(lambda: worker.send_seconds.buckets[-1] == ("+Inf", 1.0))
+
+
+def test_notes_of_too_many_kinds_are_counted_together(live, monkeypatch):
+    monkeypatch.setattr("triggers.commits.MOST_NOTES", 2)
+    with Worker(live, clock=lambda: NOW, runs=False) as worker:
+        odd = [{**track("p0", f"odd{n}", 0), "messageId": f"odd{n}"} for n in range(5)]
+        worker.submit(odd).result(20)
+        assert sorted(worker.notes.values()) == [1, 1, 3]
+        assert worker.notes["another"] == 3
+
+
 @pytest.mark.parametrize(
     ("content", "status"),
     [(b"{", 400), (b"", 400), (b"12", 400), (b"[" * 100_000, 400), (b"x" * 10_000_000, 413), (b"\xff", 400)],
@@ -111,7 +184,7 @@ def test_each_message_of_a_websocket_is_answered_when_it_is_stored(client):
         assert json.loads(socket.receive_text())["accepted"] == 1
         socket.send_text("{")
         assert json.loads(socket.receive_text())["success"] is False
-        socket.send_text(json.dumps(track("p0", "page_viewed", 1)))
+        socket.send_bytes(json.dumps(track("p0", "page_viewed", 1)).encode())
         assert json.loads(socket.receive_text())["accepted"] == 1
 
 

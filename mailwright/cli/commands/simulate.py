@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
+from rich.table import Column, Table
 
 from mailwright.cli.console import JsonOption, Session, WorkspaceOption
 from mailwright.errors import UsageError
@@ -42,10 +45,32 @@ def simulate_events(
 
 
 def _show(console: Console, data: dict[str, Any]) -> None:
-    table = Table("at", "trigger", "profile", "what", "why", title=f"{data['events']:,} events")
-    for one in data["decisions"][:SHOWN]:
-        why = " ".join(filter(None, (one.get("reason"), one.get("detail"))))
-        cells = (one["at"], one["trigger"], one["profile_id"], one["what"], why)
+    made = data["decisions"]
+    at = Column("at (UTC)", no_wrap=True)
+    table = Table(at, "trigger", "profile", "what", "why", title=f"{data['events']:,} events")
+    for one in made[:SHOWN]:
+        cells = (_moment(one["at"]), one["trigger"], one["profile_id"], one["what"], _why(one))
         table.add_row(*map(escape, cells))
     console.print(table)
-    console.print(f"{len(data['sent']):,} mails; {data['still_waiting']:,} runs still wait")
+    if len(made) > SHOWN:
+        console.print(f"… and {len(made) - SHOWN:,} decisions more: --json has them all")
+    campaigns = Counter(one["campaign"] for one in data["sent"])
+    which = ", ".join(f"{name} {count:,}" for name, count in campaigns.most_common())
+    waiting = f"{data['still_waiting']:,} runs still wait"
+    console.print(escape(f"{len(data['sent']):,} mails{f' ({which})' if which else ''}; {waiting}"))
+    for title in ("why_not", "refused", "notes"):
+        for text, count in data[title].items():
+            console.print(escape(f"  {_TITLES[title]}: {text}, {count:,}×"))
+
+
+_TITLES = {"why_not": "no mail", "refused": "refused", "notes": "note"}
+
+
+def _why(decision: Mapping[str, Any]) -> str:
+    until = f"until {_moment(decision['due_at'])}" if "due_at" in decision else ""
+    told = (decision.get(name, "") for name in ("campaign", "reason", "detail"))
+    return " ".join(filter(None, (*told, until)))
+
+
+def _moment(text: str) -> str:
+    return datetime.fromisoformat(text).astimezone(UTC).strftime("%Y-%m-%d %H:%M")
