@@ -63,6 +63,20 @@ class Refused:
     body: bytes
 
 
+@dataclass
+class Reading:
+    """Calls as they were read: those that can be taken and those that cannot, both in order."""
+
+    source: str
+    taken: list[Call] = field(default_factory=list)
+    refused: list[Refused] = field(default_factory=list)
+    outcomes: list[str] = field(default_factory=list)
+    """Of each call in order why it was refused; empty: it was not."""
+    notes: list[tuple[int, str]] = field(default_factory=list)
+    """What a person should know, with the place of the call: undeclared properties, wrong values, times in
+    the future."""
+
+
 class CallReader:
     """Reads the calls of one workspace."""
 
@@ -74,16 +88,10 @@ class CallReader:
         self.profile: Schema = {n: a for n, a in self._traits.attributes.items() if n != "profile_id"}
         self.fields: Schema = {n: a for n, a in fields.items() if n not in ("profile_id", "event", "at")}
 
-    def read(
-        self, bodies: Iterable[Any], *, now: datetime, notes: list[tuple[int, str]], source: str = "http"
-    ) -> tuple[list[Call], list[Refused], list[str]]:
-        """The calls among ``bodies`` (objects out of JSON), in order, those that cannot be taken, and of each
-        body why it was refused (empty: it was not). ``notes`` gets what a person should know, with the place
-        of the body: undeclared properties, wrong values, times in the future."""
-        outcomes: list[str] = []
-        taken: list[Call] = []
+    def read(self, bodies: Iterable[Any], *, now: datetime, source: str) -> Reading:
+        """The calls among ``bodies`` (objects out of JSON). Touches nothing but them."""
+        found = Reading(source)
         places: list[int] = []
-        refused: list[Refused] = []
         counts: Counter[str] = Counter()
         live = source.partition(":")[0] in LIVE
         for place, body in enumerate(bodies):
@@ -94,17 +102,17 @@ class CallReader:
                 reason = str(error)
             except RecursionError:
                 reason = "too deeply nested"
-            outcomes.append(reason)
+            found.outcomes.append(reason)
             if reason:
-                refused.append(Refused(reason, orjson.dumps(body, default=str)))
+                found.refused.append(Refused(reason, orjson.dumps(body, default=str)))
             else:
-                taken.append(call)
+                found.taken.append(call)
                 places.append(place)
             if counts:
-                notes += [(place, text) for text in counts.elements()]
+                found.notes += [(place, text) for text in counts.elements()]
                 counts.clear()
-        self._type(taken, places, notes)
-        return taken, refused, outcomes
+        self._type(found.taken, places, found.notes)
+        return found
 
     def _one(self, body: Any, now: datetime, live: bool, counts: Counter[str]) -> Call:
         if not isinstance(body, dict):

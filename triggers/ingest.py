@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from mailwright.errors import SendError
 from triggers.batch import Batch
 from triggers.begin import Beginner
-from triggers.calls import Call, CallReader, Refused
+from triggers.calls import Call, Reading
 from triggers.people import People
 from triggers.schema import aliases, events
 from triggers.store import Store
@@ -47,22 +47,21 @@ class Ingested:
 class Ingestion:
     """Takes batches of calls. One thread at a time writes."""
 
-    def __init__(self, reader: CallReader, people: People, store: Store, beginner: Beginner) -> None:
-        self._reader, self._people, self._store, self._beginner = reader, people, store, beginner
+    def __init__(self, people: People, store: Store, beginner: Beginner) -> None:
+        self._people, self._store, self._beginner = people, store, beginner
         self.lock = threading.RLock()
 
-    def ingest(self, bodies: Iterable[Any], *, now: datetime, source: str = "http") -> Ingested:
-        """Store the calls that were not stored before, and all that follows from them.
+    def take(self, readings: Sequence[Reading], *, now: datetime) -> list[Ingested]:
+        """Store the calls that were not stored before, and all that follows from them; what became of each
+        reading.
 
-        ``bodies`` are objects out of JSON; calls that cannot be taken become dead letters. When this returns
-        everything is on disk. Raises SendError when the store cannot be reached; then nothing was changed.
+        Calls that cannot be taken become dead letters. When this returns everything is on disk. Raises
+        SendError when the store cannot be reached; then nothing was changed.
         """
-        done = Ingested()
-        taken, refused, outcomes = self._reader.read(bodies, now=now, notes=done.noted, source=source)
         with self.lock:
             for attempt in range(_TRIES):
                 try:
-                    self._transact(taken, refused, done, now, source)
+                    fresh = iter(self._transact(readings, now))
                     break
                 except SendError as error:
                     if attempt + 1 == _TRIES or not isinstance(
@@ -70,21 +69,18 @@ class Ingestion:
                     ):
                         raise
                     # Another worker has taken the same call or profile at the same moment: look again.
-        done.refused = [letter.reason for letter in refused]
-        told = iter(done.outcomes)
-        done.outcomes = [reason or next(told) for reason in outcomes]
-        return done
+        return [_told(reading, fresh) for reading in readings]
 
-    def _transact(
-        self, taken: Sequence[Call], refused: Sequence[Refused], done: Ingested, now: datetime, source: str
-    ) -> None:
+    def _transact(self, readings: Sequence[Reading], now: datetime) -> list[bool]:
+        """Of each call that can be taken whether it is new."""
         touched: list[str] = []
         try:
             with self._store.db.write() as connection:
-                self._store.bury(connection, [(letter.reason, letter.body) for letter in refused], source)
-                fresh = self._take(connection, taken, now, touched)
-            done.outcomes = ["" if new else "duplicate" for new in fresh]
-            done.accepted, done.duplicates = sum(fresh), len(fresh) - sum(fresh)
+                for reading in readings:
+                    letters = [(letter.reason, letter.body) for letter in reading.refused]
+                    self._store.bury(connection, letters, reading.source)
+                taken = [call for reading in readings for call in reading.taken]
+                return self._take(connection, taken, now, touched)
         except BaseException:
             self._people.forget(touched)
             raise
@@ -100,6 +96,13 @@ class Ingestion:
         fresh = [work.apply(call) for call in taken]
         work.finish()
         return fresh
+
+
+def _told(reading: Reading, fresh: Iterator[bool]) -> Ingested:
+    outcomes = [reason or ("" if next(fresh) else "duplicate") for reason in reading.outcomes]
+    refused = [letter.reason for letter in reading.refused]
+    duplicates = outcomes.count("duplicate")
+    return Ingested(outcomes.count(""), duplicates, refused, reading.notes, outcomes)
 
 
 class _Work:

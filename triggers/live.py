@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from typing import Any
@@ -13,7 +13,7 @@ from mailwright.errors import UsageError, did_you_mean
 from mailwright.workspace import Workspace
 from send import Adapter, DeliveryPolicy, DeliveryReport, Outbox, deliver
 from triggers.begin import Beginner
-from triggers.calls import CallReader
+from triggers.calls import CallReader, Reading
 from triggers.fire import Firing
 from triggers.ingest import Ingested, Ingestion, read_lines
 from triggers.people import People
@@ -45,10 +45,10 @@ class Triggers:
         self.journal = journal or Journal()
         self.store = Store(outbox)
         spec = world.workspace.spec
-        reader = CallReader(spec)
-        self.people = People(world, self.store, triggers, reader)
+        self._reader = CallReader(spec)
+        self.people = People(world, self.store, triggers, self._reader)
         self.beginner = Beginner(triggers, self.people, self.store, self.journal, timezone=spec.timezone)
-        self._ingestion = Ingestion(reader, self.people, self.store, self.beginner)
+        self._ingestion = Ingestion(self.people, self.store, self.beginner)
         self._firing = Firing(
             world,
             triggers,
@@ -67,7 +67,15 @@ class Triggers:
         A call whose ``messageId`` was taken before changes nothing. Calls that cannot be taken are dead
         letters. SendError: the store cannot be reached, and nothing was changed.
         """
-        return self._ingestion.ingest(calls, now=now, source=source)
+        return self.take([self.read(calls, now=now, source=source)], now=now)[0]
+
+    def read(self, calls: Iterable[Any], *, now: datetime, source: str) -> Reading:
+        """The first half of ``ingest``, which needs no store: one thread may read while another takes."""
+        return self._reader.read(calls, now=now, source=source)
+
+    def take(self, readings: Sequence[Reading], *, now: datetime) -> list[Ingested]:
+        """The other half, of some readings in one transaction; what became of each."""
+        return self._ingestion.take(readings, now=now)
 
     def fire(self, now: datetime) -> int:
         """Take some of the runs that are due one step further, and hand their mails to the outbox; how many

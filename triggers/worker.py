@@ -33,7 +33,7 @@ class Feed(Protocol):
 
 
 class Worker:
-    """Runs ``Triggers`` in three threads; ``submit`` is what HTTP, WebSocket and files hand calls to."""
+    """Runs ``Triggers`` in four threads; ``submit`` is what HTTP, WebSocket and files hand calls to."""
 
     def __init__(
         self,
@@ -55,7 +55,9 @@ class Worker:
         self._due, self._mail = threading.Event(), threading.Event()
         self.counts: Counter[str] = Counter()
         """accepted, duplicates, refused, busy, failures, fired, sent."""
-        self._commits = Commits(live.ingest, clock=clock, counts=self.counts, most_queued=most_queued)
+        self._commits = Commits(
+            live.read, live.take, clock=clock, counts=self.counts, most_queued=most_queued
+        )
         self.notes = self._commits.notes
         self.commit_seconds = self._commits.seconds
         self.send_seconds = Histogram()
@@ -65,7 +67,7 @@ class Worker:
         self.feeds: list[Feed] = []
         self._reread, self._fresh = reread, deque[World](maxlen=1)
         targets = [
-            *([self._commit] * events),
+            *([self._commits.read_calls, self._commit] * events),
             *([self._fire, self._send] * runs),
             *([self._read] if reread is not None else []),
         ]

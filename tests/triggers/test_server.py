@@ -191,11 +191,11 @@ def test_each_message_of_a_websocket_is_answered_when_it_is_stored(client):
 def test_when_too_much_waits_the_answer_is_to_come_again(live, monkeypatch):
     gate = threading.Event()
 
-    def slow(calls, **_):
+    def slow(readings, **_):
         gate.wait(20)
-        return Ingested(accepted=len(calls), outcomes=[""] * len(calls))
+        return [Ingested(accepted=len(r.outcomes), outcomes=[""] * len(r.outcomes)) for r in readings]
 
-    monkeypatch.setattr(live, "ingest", slow)
+    monkeypatch.setattr(live, "take", slow)
     with Worker(live, clock=lambda: NOW, most_queued=10) as worker:
         waiting = [worker.submit([{}] * 10)]
         with TestClient(event_app(worker, SETTINGS)) as client:
@@ -205,6 +205,27 @@ def test_when_too_much_waits_the_answer_is_to_come_again(live, monkeypatch):
             assert waiting[0].result(20).accepted == 10
             until(lambda: not worker.queued)
             assert client.post("/v1/batch", json={"batch": [{}]}, headers=KEY).status_code == 200
+
+
+def test_a_request_that_cannot_be_stored_fails_alone(live, monkeypatch):
+    take, groups = live.take, []
+
+    def picky(readings, **more):
+        groups.append(len(readings))
+        if any(call.user == "p1" for reading in readings for call in reading.taken):
+            raise ValueError("not this one")
+        return take(readings, **more)
+
+    monkeypatch.setattr(live, "take", picky)
+    monkeypatch.setattr("triggers.commits.GROUP_S", 1.0)
+    worker = Worker(live, clock=lambda: NOW)
+    futures = [worker.submit([track(f"p{n}", "page_viewed", 0)]) for n in range(3)]
+    with worker:
+        assert [futures[n].result(20).accepted for n in (0, 2)] == [1, 1]
+        with pytest.raises(ValueError, match="not this one"):
+            futures[1].result(20)
+    assert groups == [3, 1, 1, 1]
+    assert worker.counts["failures"] == 1
 
 
 def test_stopping_stores_what_was_taken(live):

@@ -137,6 +137,7 @@ def test_told_to_stop_it_stores_what_it_took_finishes_its_mails_and_names_nobody
     assert not NAMING.search(told)
 
 
+@pytest.mark.parametrize("half", ["read", "take"])
 @pytest.mark.parametrize(
     ("kind", "words"),
     [
@@ -145,14 +146,14 @@ def test_told_to_stop_it_stores_what_it_took_finishes_its_mails_and_names_nobody
     ],
 )
 def test_the_log_tells_of_failures_without_what_they_say_of_people(
-    opened, sqlite_url, caplog, monkeypatch, kind, words
+    opened, sqlite_url, caplog, monkeypatch, kind, words, half
 ):
     live = opened(sqlite_url, only=["welcome"])
 
     def fail(*_, **__):
         raise kind(words)
 
-    for name in ("fire", "deliver", "ingest"):
+    for name in ("fire", "deliver", half):
         monkeypatch.setattr(live, name, fail)
     monkeypatch.setattr(live.store, "next_due", lambda: NOW)
     with caplog.at_level("DEBUG"), Worker(live, clock=lambda: NOW) as worker:
