@@ -1,4 +1,4 @@
-"""Features: what a profile's interactions say about it, computed for the whole audience in DuckDB.
+"""Features: what a profile's interactions say about it, computed for the whole audience in arrays.
 
 Every definition, with formula and unit, is in docs/audience.md; ``FEATURES`` declares them like attributes.
 Interactions after ``now`` do not exist. All sums run over whole numbers (millionths), so that the result
@@ -9,19 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audience.arrow import arrow_schema, query
+from audience.arrow import arrow_schema
+from audience.collected import Names, fill_carts, list_viewed, name_items, weigh_categories
 from audience.cores import each
+from audience.counted import count_events, measure_engagement, sum_money, tell_stages, tell_times
+from audience.history import KINDS, History, history_of
+from audience.hours import Clocks, clocks_of, preferred_hours
 from audience.order import places_of
 from audience.rfm import RfmCuts, rfm_cuts, rfm_scores
 from audience.zones import known_zones
-from mailwright.model.schema import ADDED, MAIL_CLICKED, MAIL_OPENED, PURCHASED, VIEWED, Attribute, Schema
+from mailwright.model.schema import Attribute, Schema
 
 
 def _count(description: str) -> Attribute:
@@ -140,19 +143,14 @@ def add_features(
     ``cuts`` RFM scores are measured against those instead of the profiles at hand.
     """
     events, names = _numbered(profiles, interactions, items)
-    zones = _zones(profiles)
+    clocks = clocks_of(_zones(profiles), events.column("at"))
     starts = np.searchsorted(events.column("position").to_numpy(), np.arange(profiles.num_rows + 1))
     stretches = list(_stretches(starts))
 
     def of(stretch: tuple[int, int]) -> pa.Table:
         low, high = stretch
-        return query(
-            _SQL,
-            {"now": now},
-            people=pa.table({"position": pa.array(np.arange(low, high)), "timezone": zones[low:high]}),
-            events=events.slice(int(starts[low]), int(starts[high] - starts[low])),
-            names=names,
-        )
+        mine = events.slice(int(starts[low]), int(starts[high] - starts[low]))
+        return pa.table(_computed(history_of(mine, low, high, now), names, clocks, low))
 
     result = pa.concat_tables(each(of, stretches, large=len(stretches) > 1))
     scores = rfm_scores(result, cuts or rfm_cuts(result, now=now), now=now)
@@ -163,15 +161,17 @@ def add_features(
     return kept
 
 
-_KINDS = {
-    "viewed": VIEWED,
-    "added": ADDED,
-    "bought": PURCHASED,
-    "removed": "product_removed",
-    "opened": MAIL_OPENED,
-    "clicked": MAIL_CLICKED,
-}
-"""Column of the query → the event that it marks."""
+def _computed(h: History, names: Names, clocks: Clocks, low: int) -> dict[str, pa.Array]:
+    """All features of some profiles but for their RFM scores, for which all buyers must be known."""
+    found = {**count_events(h), **tell_times(h)}
+    found |= sum_money(h, found["purchases"].to_numpy())
+    found |= measure_engagement(h, seen=found["last_seen_at"])
+    found |= weigh_categories(h, names)
+    found["recently_viewed"] = list_viewed(h, names)
+    found["cart"] = fill_carts(h, names)
+    found["lifecycle"] = tell_stages(h, found)
+    found["preferred_hour"] = preferred_hours(h, clocks, low)
+    return found
 
 
 def _stretches(starts: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
@@ -186,39 +186,39 @@ def _stretches(starts: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:
         low = high
 
 
-def _numbered(profiles: pa.Table, interactions: pa.Table, items: pa.Table) -> tuple[pa.Table, pa.Table]:
+def _numbered(profiles: pa.Table, interactions: pa.Table, items: pa.Table) -> tuple[pa.Table, Names]:
     """The interactions of these profiles with numbers in place of ids, by position; and the items' names.
 
     Numbers of items are in the order of their ids.
     """
-    position = places_of(_one(interactions.column("profile_id")), _one(profiles.column("profile_id")))
     item_ids = pc.unique(interactions.column("item_id")).drop_null()
     item_ids = item_ids.take(pc.sort_indices(item_ids))
-    event = pc.index_in(interactions.column("event"), value_set=pa.array(_KINDS.values(), pa.string()))
-    places = pc.index_in(item_ids, value_set=_one(items.column("item_id")))
-    names = pa.table(
-        {
-            "item": pa.array(np.arange(len(item_ids))),
-            "item_id": item_ids,
-            "category": _one(items.column("category")).take(places),
-        }
-    )
-    columns = {
-        "position": position,
-        "item": pc.index_in(interactions.column("item_id"), value_set=item_ids),
-        "at": interactions.column("at"),
-        "quantity": interactions.column("quantity"),
-        "amount": interactions.column("amount"),
+    sets = {
+        "item_id": item_ids,
+        "event": pa.array(KINDS, pa.string()),
+        "profile_id": _one(profiles.column("profile_id")),
     }
-    for code, name in enumerate(_KINDS):
-        columns[name] = pc.fill_null(pc.equal(event, code), False)
+
+    def places(name: str) -> pa.Array:
+        column = interactions.column(name)
+        if name == "profile_id":
+            return places_of(_one(column), sets[name])
+        return pc.index_in(column, value_set=sets[name])
+
+    large = interactions.num_rows >= _MOST_EVENTS
+    item, kind, position = each(places, sets, large=large)
+    columns = {"position": position, "item": item, "kind": kind}
+    columns |= {name: interactions.column(name) for name in ("at", "quantity", "amount")}
     events = pa.table(columns)
     if position.null_count:
         events = events.filter(pc.is_valid(events.column("position")))
     numbers = events.column("position").to_numpy()
     if (numbers[1:] < numbers[:-1]).any():
         events = events.take(pa.array(np.argsort(numbers, kind="stable")))
-    return events, names
+    category = _one(items.column("category")).take(
+        pc.index_in(item_ids, value_set=_one(items.column("item_id")))
+    )
+    return events, name_items(item_ids, category)
 
 
 def _zones(profiles: pa.Table) -> pa.Array:
@@ -232,6 +232,3 @@ def _zones(profiles: pa.Table) -> pa.Array:
 def _one(column: pa.ChunkedArray) -> pa.Array:
     whole = column.combine_chunks()
     return pa.concat_arrays(whole.chunks) if isinstance(whole, pa.ChunkedArray) else whole
-
-
-_SQL = Path(__file__).with_name("features.sql").read_text(encoding="utf-8")

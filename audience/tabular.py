@@ -31,7 +31,7 @@ def read_csv(path: Path, names: ColumnNames) -> Raw:
         raise DataError(
             f"{names.file}: not a CSV file: {error}", fix='separate by commas, quote with "'
         ) from error
-    rows = np.setdiff1d(np.arange(2, table.num_rows + len(broken) + 2), [row for row, _, _ in broken])
+    rows = np.delete(np.arange(2, table.num_rows + len(broken) + 2), [row - 2 for row, _, _ in broken])
     table, rows, notes = _without_blank_rows(table, rows, names.file)
     raw = Raw(names.file, {}, rows, broken, notes=notes)
     for name, column in found.items():
@@ -67,11 +67,15 @@ def _table(
 def _without_blank_rows(table: pa.Table, rows: Any, file: str) -> tuple[pa.Table, Any, list[str]]:
     """Rows without any value are no rows of data but what spreadsheets leave below and between them: they are
     left out, and counted in a note. To reject them would refuse a whole feed for the tail of its sheet."""
-    blank = np.ones(table.num_rows, dtype=bool)
-    for column in table.columns:
-        blank &= pc.equal(pc.binary_length(column), 0).to_numpy()
-    if not blank.any():
-        return table, rows, []
+    # Those without a first value are looked at for a second, and so on: soon nobody is left.
+    places = np.arange(table.num_rows)
+    for name in table.column_names:
+        empty = pc.equal(pc.binary_length(table.column(name).take(pa.array(places))), 0)
+        places = places[empty.to_numpy()]
+        if not len(places):
+            return table, rows, []
+    blank = np.zeros(table.num_rows, dtype=bool)
+    blank[places] = True
     count, first = int(blank.sum()), int(rows[blank.argmax()])
     what = "row without any value was" if count == 1 else "rows without any value were"
     note = f"{file}: {count:,} {what} left out (the first is row {first})"

@@ -1,6 +1,6 @@
 """The features of ``audience.features`` for one profile, each computed when a rule first asks for it.
 
-The meaning is that of ``audience/features.sql``, down to the rounding: sums run over whole millionths, an age
+The meaning is that of ``audience.features``, down to the rounding: sums run over whole millionths, an age
 is a difference of doubles. tests/triggers holds the two equal over made-up histories.
 """
 
@@ -42,7 +42,7 @@ class History:
     cuts: RfmCuts
 
     def age(self, row: Row) -> float:
-        """Days, as the query counts them."""
+        """Days, as over the whole audience."""
         return (_epoch(self.now) - _epoch(row["at"])) / _DAY
 
     def times(self, name: str, days: float = math.inf) -> list[datetime]:

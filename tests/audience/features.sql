@@ -1,7 +1,6 @@
--- The query behind the features (features.py), but for RFM scores. Tables: people (position, timezone), events
--- (position, item, at, quantity, amount, viewed, added, bought, removed,
--- opened, clicked), names (item, item_id, category), where
--- position and item are whole numbers that stand for ids. Parameter: $now. docs/audience.md has every formula.
+-- What every feature is, told once more in SQL (tests/audience/features_in_sql.py), but for RFM scores. Tables: people
+-- (position, timezone), events (position, item_id, category, at, quantity, amount, viewed, added, bought, removed,
+-- opened, clicked). Parameter: $now. docs/audience.md has every formula.
 WITH
 known AS (
     SELECT *,
@@ -51,7 +50,7 @@ ordered AS (
 ),
 interest AS (
     SELECT position, category, sum(taste) AS weight
-    FROM known JOIN names USING (item)
+    FROM known
     WHERE category IS NOT NULL GROUP BY ALL HAVING weight > 0
 ),
 ranked AS (
@@ -67,9 +66,9 @@ tastes AS (
 viewed_last AS (
     SELECT position, list(item_id ORDER BY place) AS recently_viewed
     FROM (
-        SELECT position, item, row_number() OVER (PARTITION BY position ORDER BY max("at") DESC, item) AS place
-        FROM known WHERE viewed AND item IS NOT NULL GROUP BY position, item
-    ) JOIN names USING (item)
+        SELECT position, item_id, row_number() OVER (PARTITION BY position ORDER BY max("at") DESC, item_id) AS place
+        FROM known WHERE viewed AND item_id IS NOT NULL GROUP BY position, item_id
+    )
     WHERE place <= 10 GROUP BY position
 ),
 habits AS (
@@ -85,15 +84,15 @@ carts AS (
         list({'item_id': item_id, 'quantity': quantity, 'added_at': added_at} ORDER BY added_at, item_id)
             AS cart_items
     FROM (
-        SELECT position, item,
+        SELECT position, item_id,
             least(sum(quantity) FILTER (added), 9223372036854775807)::BIGINT AS quantity,
             max("at") FILTER (added) AS added_at,
             max("at") FILTER (removed) AS removed_at
         FROM known LEFT JOIN ordered USING (position)
-        WHERE item IS NOT NULL AND age < 14 AND (added OR removed)
+        WHERE item_id IS NOT NULL AND age < 14 AND (added OR removed)
             AND (last_purchase_at IS NULL OR "at" > last_purchase_at)
         GROUP BY ALL
-    ) JOIN names USING (item)
+    )
     WHERE added_at IS NOT NULL AND (removed_at IS NULL OR removed_at < added_at)
     GROUP BY position
 ),
