@@ -15,57 +15,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mailwright.engine import (
-    SHIPPED,
-    Outline,
-    Plan,
-    compile_mail,
-    plan_campaign,
-)
+from mailwright.engine import SHIPPED, Plan, compile_mail, plan_campaign
 from mailwright.errors import MailwrightError
 from mailwright.experiments import versions_of
 from mailwright.progress import Stages
 from mailwright.workspace import Workspace, open_workspace
-from preview.census import Census, take_census
 from preview.ground import Ground, read_ground, recommended, request_for, reread_campaigns, reread_segments
 from preview.settings import PreviewSettings
 from preview.sketch import (
     has_same_choices,
     has_same_rules,
     library_names,
+    rehearse,
     sketch_plan,
     sketched_rows,
     with_compiled,
 )
 from preview.watched import Kind
+from preview.work import Work
 from render import choose_blocks
-
-
-class Work(Stages):
-    """The stages of work that somebody waits for: which one it is at, and how far."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.stage, self.done, self.total = "", 0, 0
-        self.outline: Outlined | None = None
-        """What there is to see before the rest is done."""
-
-    def begin(self, stage: str) -> None:
-        self.stage, self.done, self.total = stage, 0, 0
-
-    def advance(self, stage: str, done: int, total: int) -> None:
-        self.stage, self.done, self.total = stage, done, total
-
-    def outlined(self, outline: Outline) -> None:
-        self.outline = Outlined(outline, take_census(outline))
-
-
-@dataclass(frozen=True)
-class Outlined:
-    """Who gets which block, counted while recommendations are still made."""
-
-    outline: Outline
-    census: Census
 
 
 @dataclass(frozen=True)
@@ -92,6 +60,10 @@ class _Held:
     choices_are_current: bool = True
     error: MailwrightError | None = None
     library_changed: bool = False
+    saved: frozenset[Path] = frozenset()
+    """Library files that were saved since the whole campaign was compiled."""
+    sketch_is_due: bool = False
+    """Whether some of them were saved since the last sketch."""
     sketch: Plan | None = None
     """A quick compile since the last save, until the whole one is there."""
     sketch_is_settled: bool = False
@@ -179,32 +151,59 @@ class Desk:
 
     def quick_view(self, campaign: str) -> View:
         """What there is to show of a single mail: after a save the sketch, before anything else is ready."""
+        self.sketch(campaign)
         held = self._held.get(campaign)
         if held is not None and held.sketch is not None:
             return View(held.sketch, held.ground, None, settled=held.sketch_is_settled)
         return self.view(campaign, exact=False)
 
     def note_shown(self, campaign: str, blocks: Iterable[str]) -> None:
-        """These blocks are on somebody's screen."""
-        self._shown[campaign] = [*self._shown.get(campaign, [])[-3:], frozenset(blocks)]
+        """These are the blocks of a mail on somebody's screen, where there may be several; of one that is
+        loaded again and again nobody sees those before."""
+        now, before = frozenset(blocks), self._shown.get(campaign, [])
+        self._shown[campaign] = [now] if before[-1:] == [now] else [*before[-3:], now]
 
-    def sketch(self, campaign: str, saved: Iterable[Path]) -> MailwrightError | None:
-        """Compile what is on somebody's screen after library files were saved; the error that came of it."""
+    def sketch(self, campaign: str) -> bool:
+        """Compile what is on somebody's screen, if library files were saved since it was. Returns whether
+        there is a new picture: when the files do not work, the last one stays."""
+        if self._due(campaign) is None:
+            return False
         with self._lock:
-            held = self._held.get(campaign)
-            if held is None or campaign not in self._shown:
-                return None
-            shown = frozenset().union(*self._shown[campaign])
-            names = library_names(saved, self.root, SHIPPED)
+            held = self._due(campaign)
+            if held is None:
+                return True  # another thread came first
             try:
-                made = sketch_plan(held.plan, shown, names)
-                held.sketch_is_settled = held.choices_are_current and has_same_rules(held.plan, made)
-                if held.sketch_is_settled:
-                    made.__dict__["recipients"] = sketched_rows(held.plan)
-                held.sketch = made
-            except MailwrightError as error:
-                return error
-            return None
+                held.sketch = self._sketched(held, campaign)
+            except MailwrightError:
+                return False
+            finally:
+                held.sketch_is_due = False
+            return True
+
+    def _due(self, campaign: str) -> _Held | None:
+        held = self._held.get(campaign)
+        return held if held is not None and held.sketch_is_due and campaign in self._shown else None
+
+    def _sketched(self, held: _Held, campaign: str) -> Plan:
+        shown = frozenset().union(*self._shown[campaign])
+        made = sketch_plan(held.plan, shown, library_names(held.saved, self.root, SHIPPED))
+        held.sketch_is_settled = held.choices_are_current and has_same_rules(held.plan, made)
+        if held.sketch_is_settled:
+            made.__dict__["recipients"] = sketched_rows(held.plan)
+        return made
+
+    def rehearse(self) -> None:
+        """Compile what is on the screen once for nothing: what a save leaves as it is is known then. By the
+        second save the last mail has been loaded again, and is compiled alone."""
+        for campaign in self.looked_at()[:1]:
+            shown = self._shown.get(campaign, [])
+            for blocks in dict.fromkeys((frozenset().union(*shown), *shown[-1:])):
+                rehearse(self._held[campaign].plan, blocks)
+
+    @property
+    def standing(self) -> Ground | None:
+        """What the campaigns stand on, if it has been read."""
+        return self._ground
 
     def looked_at(self) -> list[str]:
         """The campaigns on the desk, the last looked at first."""
@@ -221,14 +220,15 @@ class Desk:
             self._builds[campaign] = (future, work)
             return future, work
 
-    def changed(self, kinds: Iterable[Kind]) -> list[str]:
+    def changed(self, kinds: Iterable[Kind], files: Iterable[Path] = ()) -> list[str]:
         """Files of these kinds were saved. Returns the campaigns on the desk, the last looked at first."""
         with self._lock:
             kinds = set(kinds)
             self._changed |= kinds - {Kind.LIBRARY}
             if Kind.LIBRARY in kinds:
                 for held in self._held.values():
-                    held.library_changed = True
+                    held.library_changed = held.sketch_is_due = True
+                    held.saved |= frozenset(files)
             return self.looked_at()
 
     def _reread(self, stages: Stages) -> Ground:
@@ -260,7 +260,8 @@ class Desk:
             held.error, held.choices_are_current, held.memo, held.sketch = None, True, {}, None
         except MailwrightError as error:
             held.error = error
-        held.ground, held.library_changed = ground, False
+        held.ground, held.library_changed, held.sketch_is_due = ground, False, False
+        held.saved = frozenset()
         self._held[campaign] = self._held.pop(campaign)
 
 

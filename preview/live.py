@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,22 +15,23 @@ from starlette.concurrency import run_in_threadpool
 from mailwright.engine import SHIPPED
 from mailwright.errors import MailwrightError
 from preview.desk import Desk
+from preview.ready import keep_ready
 from preview.watched import Kind, saves
-from render.furnace import warm
 
 HEARTBEAT_S = 15.0
 """A line now and then, so that a browser that went away is noticed."""
 
 HEAD_START_S = 0.15
-"""What the mail on the screen is given before the whole campaign is compiled."""
+"""What the mail on the screen is given at least before the whole campaign is compiled: where it was slow to
+compile, the browser is slow too."""
 
 
 class Live:
     """Tells every open page what happened, in the order in which it did."""
 
     def __init__(self) -> None:
-        self.first = asyncio.Event()
-        """Set as soon as somebody has looked."""
+        self.opened = asyncio.Event()
+        """Set whenever somebody opens a page."""
         self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
 
     def tell(self, event: dict[str, Any]) -> None:
@@ -40,7 +42,7 @@ class Live:
         """Server-sent events, until the browser goes away."""
         queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
         self._listeners.add(queue)
-        self.first.set()
+        self.opened.set()
         try:
             yield b'retry: 500\n\ndata: {"kind":"hello"}\n\n'
             while True:
@@ -61,27 +63,20 @@ async def follow(desk: Desk, live: Live) -> None:
     figures after it (``saved``).
     """
     async with asyncio.TaskGroup() as tasks:
-        tasks.create_task(_make_ready(desk, live))
+        tasks.create_task(keep_ready(desk, live.opened))
         await _follow(desk, live)
-
-
-async def _make_ready(desk: Desk, live: Live) -> None:
-    """The first save shows as soon as the second: what compiles is there before."""
-    await live.first.wait()
-    with contextlib.suppress(MailwrightError):
-        await run_in_threadpool(warm, desk.glance().spec.inliner)
 
 
 async def _follow(desk: Desk, live: Live) -> None:
     async for changed in saves(desk.root, SHIPPED):
         names = [_shown(path, desk.root) for path in sorted(changed)]
-        campaigns = desk.changed(changed.values())
+        campaigns = await run_in_threadpool(desk.changed, changed.values(), changed)
         if set(changed.values()) == {Kind.LIBRARY}:
             for campaign in campaigns[:1]:
-                error = await run_in_threadpool(desk.sketch, campaign, list(changed))
-                if error is None:
+                started = time.monotonic()
+                if await run_in_threadpool(desk.sketch, campaign):
                     live.tell({"kind": "sketched", "files": names, "campaign": campaign, "error": None})
-                    await asyncio.sleep(HEAD_START_S)
+                    await asyncio.sleep(max(HEAD_START_S, 2 * (time.monotonic() - started)))
         if not campaigns:
             live.tell({"kind": "saved", "files": names, "campaign": None, "error": None})
         for campaign in campaigns:

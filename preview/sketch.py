@@ -7,6 +7,7 @@ campaign follows, and with it everything that counts.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,9 @@ from pathlib import Path
 import pyarrow as pa
 
 from mailwright.engine import SHIPPED, Plan, compile_mail, render_context, run_fingerprint
+from mailwright.errors import MailwrightError
 from render import CompiledCampaign, Library, load_library
+from render.program import Program
 
 
 def sketch_plan(plan: Plan, shown: Iterable[str], saved: Iterable[str]) -> Plan:
@@ -24,6 +27,13 @@ def sketch_plan(plan: Plan, shown: Iterable[str], saved: Iterable[str]) -> Plan:
     library = load_library(SHIPPED, plan.request.workspace.root)
     small = narrowed(library, set(plan.compiled.slots), set(shown), set(saved))
     return with_compiled(plan, compile_mail(plan.request, plan.source.assets, small, draft=True))
+
+
+def rehearse(plan: Plan, shown: Iterable[str]) -> None:
+    """A sketch of what is shown as it is, with its code bound, so that all of it is known for the next."""
+    with contextlib.suppress(MailwrightError):
+        made = sketch_plan(plan, shown, ())
+        Program(made.compiled, made.context)
 
 
 def with_compiled(plan: Plan, compiled: CompiledCampaign) -> Plan:
@@ -59,6 +69,13 @@ def has_same_rules(plan: Plan, sketch: Plan) -> bool:
         if block.name in plan.compiled.slots[slot.name]
     ) and all(
         set(names) <= set(plan.compiled.slots.get(slot, ())) for slot, names in sketch.compiled.slots.items()
+    )
+
+
+def has_blocks(plan: Plan, one: pa.Table) -> bool:
+    """Whether the blocks that were chosen for a row are in the plan; a sketch has few."""
+    return all(
+        one[f"slot:{slot}"][0].as_py() in (None, *names) for slot, names in plan.compiled.slots.items()
     )
 
 

@@ -22,7 +22,7 @@ class Kind(StrEnum):
 
 LIBRARY_FILES = frozenset({".mjml", ".yaml", ".yml", ".json"})
 
-QUICK_MS = 10
+QUICK_MS = 5
 """How long the watcher waits for more changes of the same save; editors write a file in one or two steps."""
 
 

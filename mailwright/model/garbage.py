@@ -14,7 +14,9 @@ def collect_seldom() -> None:
 
 def settle_memory() -> None:
     """For a process that serves for long: what has been read stays, and is not looked through for garbage
-    again and again while events come in (a third of their cost, with ten thousand profiles)."""
+    again and again while events come in (a third of their cost, with ten thousand profiles). What was settled
+    before and is of no use any more goes."""
+    gc.unfreeze()
     gc.collect()
     gc.freeze()
     atexit.register(gc.unfreeze)  # what is still frozen at the end, DuckDB reports as leaked, line by line

@@ -12,7 +12,7 @@ from mailwright.engine import Outline
 from mailwright.errors import MailwrightError
 from mailwright.explain import row_of
 from preview.census import Census, Share, shares
-from preview.desk import View, Work
+from preview.desk import View
 from preview.entry import Entry
 from preview.findings import proofs_of, shown_findings
 from preview.fullpass import Pass
@@ -20,6 +20,7 @@ from preview.ground import clock_of
 from preview.mail import make_mail
 from preview.person import name_of, shown_values
 from preview.views.context import campaign_of, census_of, desk_of, paper_of, passes_of, view_or_work
+from preview.work import Work
 
 
 def index(request: Request) -> Response:

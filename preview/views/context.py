@@ -14,11 +14,12 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
 from preview.census import Census, take_census
-from preview.desk import Desk, View, Work
+from preview.desk import Desk, View
 from preview.display import WIDTHS, Look
 from preview.finder import Among
 from preview.fullpass import FullPasses
 from preview.paper import Paper
+from preview.work import Work
 
 T = TypeVar("T")
 

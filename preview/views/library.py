@@ -11,10 +11,10 @@ from starlette.routing import Route
 from mailwright.engine import SHIPPED
 from mailwright.errors import MailwrightError
 from preview.authoring import Size, block_sizes, failing, notes_on, reads_file
-from preview.desk import Work
 from preview.entry import Entry
 from preview.sources import file_named, files_of
 from preview.views.context import desk_of, paper_of, view_or_work
+from preview.work import Work
 from render import load_library
 from render.checks.clients import SHOWN
 

@@ -26,6 +26,7 @@ from preview.mail import Mail, chosen_row, make_mail, masked_row
 from preview.marked import marked_blocks, marked_html, marked_pieces
 from preview.mime import mime_bytes, mime_headers
 from preview.person import name_of, schema_of, shown_values
+from preview.sketch import has_blocks
 from preview.views.context import (
     address,
     among_of,
@@ -60,6 +61,9 @@ def frame(request: Request) -> Response:
     view = desk.quick_view(campaign_of(request))
     look = look_of(request)
     plan, one = _row(request, view)
+    if view.settled and not has_blocks(plan, one):
+        view = view_of(request, exact=False)
+        plan, one = _row(request, view)
     html = marked_html(plan, one)
     if not html:
         return HTMLResponse("<p>There is no mail for this profile.</p>", headers=_policy(look))

@@ -3,7 +3,7 @@
 import re
 import shutil
 import threading
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -13,12 +13,14 @@ from mailwright.engine import outline, plan_campaign
 from mailwright.errors import MailwrightError
 from mailwright.progress import Stages
 from preview.census import take_census
-from preview.desk import Desk, Work
+from preview.desk import Desk
 from preview.ground import request_for
 from preview.mail import make_mail
 from preview.settings import PreviewSettings
 from preview.watched import Kind, kind_of
+from preview.work import Work
 from preview_server import create_app
+from render import codegen
 
 
 @pytest.fixture
@@ -204,8 +206,7 @@ def test_the_sketch_of_a_save_is_the_mail_of_the_whole_campaign(desk):
         desk.note_shown("newsletter", blocks)
         file = desk.root / "blocks" / f"{blocks[0]}.mjml"
         file.write_text(file.read_text().replace(*change, 1))
-        desk.changed([Kind.LIBRARY])
-        assert desk.sketch("newsletter", [file]) is None
+        desk.changed([Kind.LIBRARY], [file])
         quick = desk.quick_view("newsletter")
         sketched = marked_html(quick.plan, chosen_row(quick.plan, profile_id, settled=quick.settled)[0])
         whole = desk.view("newsletter")
@@ -213,6 +214,57 @@ def test_the_sketch_of_a_save_is_the_mail_of_the_whole_campaign(desk):
         sent = marked_html(whole.plan, chosen_row(whole.plan, profile_id)[0])
         # The style sheet in the head also holds rules of blocks that this mail does not show.
         assert sketched.partition(b"<body")[2] == sent.partition(b"<body")[2]
+
+
+def saved(desk, *, name="hero/cabin", old="</mj-text>", new="!</mj-text>"):
+    """A block of the workspace, saved with one thing changed."""
+    file = desk.root / "blocks" / f"{name}.mjml"
+    file.write_text(file.read_text().replace(old, new, 1))
+    desk.changed([Kind.LIBRARY], [file])
+
+
+def test_a_picture_that_is_asked_for_while_a_save_is_compiled_is_the_new_one(desk):
+    before = desk.view("newsletter").plan
+    desk.note_shown("newsletter", ["hero/cabin"])
+    saved(desk)
+    with ThreadPoolExecutor(2) as threads:
+        pictures = list(threads.map(desk.quick_view, ["newsletter", "newsletter"]))
+    assert pictures[0].plan is pictures[1].plan
+    assert pictures[0].plan is not before
+
+
+def test_a_mail_of_other_blocks_than_those_on_the_screen_shows_whole_after_a_save(shop, tmp_path):
+    root = shutil.copytree(shop, tmp_path / "shop")
+    app = create_app(root, settings=PreviewSettings(workers=1, watch=False))
+    with TestClient(app, base_url="http://127.0.0.1:8787") as client:
+        desk = app.state.desk
+        rows = desk.view("newsletter").plan.recipients.to_pylist()
+        desk.note_shown("newsletter", ["hero/cabin"])
+        saved(desk)
+        assert desk.sketch("newsletter")
+        other = next(row for row in rows if row["slot:hero"] != "hero/cabin")
+        page = client.get("/c/newsletter/frame", params={"id": other["profile_id"]})
+        assert f"<!--block:hero|{other['slot:hero']}-->" in page.text
+
+
+def test_a_save_that_does_not_work_leaves_the_picture(desk):
+    before = desk.view("newsletter").plan
+    desk.note_shown("newsletter", ["hero/cabin"])
+    saved(desk, new="{{ no_such_name }}</mj-text>")
+    assert not desk.sketch("newsletter")
+    assert desk.quick_view("newsletter").plan is before
+
+
+def test_what_was_rehearsed_is_not_written_again_by_a_save(desk):
+    before = desk.view("newsletter").plan
+    desk.note_shown("newsletter", ["hero/cabin"])
+    codegen._written.cache_clear()
+    desk.rehearse()
+    assert desk.quick_view("newsletter").plan is before
+    written = codegen._written.cache_info().misses
+    saved(desk)
+    assert desk.sketch("newsletter")
+    assert codegen._written.cache_info().misses - written == 2  # the block's HTML and its text
 
 
 def test_campaigns_that_ask_for_the_same_share_what_is_recommended(desk):
