@@ -23,6 +23,7 @@ _NAME = re.compile(r"[a-z][a-z0-9_-]*$")
 _STRING = re.compile(r"""(?:"([^"]*)"|'([^']*)')\s*(optional)?$""")
 _CARD = re.compile(r"""(?P<item>.+?)(?:\s+["']?(?P<card>[a-z][a-z0-9_/-]*)["']?)?$""", re.S)
 _IMPORT = re.compile(r"""["']([^"']+)["']\s+(?:as\s+(\w+)|import\s+([\w\s,]+))$""")
+_ABORT = re.compile(r"abort\s*\(.*\)$", re.S)
 _REFUSED = {
     "extends": "write a template with slots instead",
     "block": 'use {% slot "name" %} and a file in blocks/',
@@ -30,7 +31,7 @@ _REFUSED = {
     "autoescape": "everything is escaped for the place where it stands",
     "trans": "use {{ t('key') }} and a string table",
     "filter": "use the filter on each expression",
-    "do": "use {% set %}",
+    "do": "use {{ abort(…) }}, or {% set %}",
 }
 
 
@@ -115,6 +116,8 @@ def _expand(segments: Sequence[Segment], library: Library, macros: Macros, depth
             macros.update(_imported(segment, library))
         elif segment.kind == "expr" and (found := called(segment, macros)):
             yield from _call(segment, *found, library, macros, depth)
+        elif segment.kind == "expr" and _ABORT.match(segment.text):  # writes nothing, and may stand anywhere
+            yield Segment("tag", f"set _ = {segment.text}", segment.source, segment.offset)
         else:
             yield segment
 

@@ -79,7 +79,8 @@ def check_lines(
     warnings = []
     for gap in gaps:
         segment = at[gap.line - 1]
-        fix = f'write | fallback("…"), put {{% if {gap.path} %}} around it, or add it to the block\'s needs'
+        given = f'write | fallback("…"), put {{% if {gap.path} %}} around it, or add it to the block\'s needs'
+        fix = gap.fix or given
         if gap.attribute:
             raise segment.error(f"{gap.path} may be missing here", fix=fix)
         warnings.append(f"{segment.at}: {gap.path} may be missing here; the block then fails\n  fix: {fix}")

@@ -9,12 +9,16 @@ other mappings are warned of.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from jinja2 import nodes
 
 _TAKES_MISSING = frozenset({"fallback", "default", "d"})
 _COUNTDOWN = "| countdown"
+_ELSE = "write else '' where nothing is to be shown"
+_UNSURE = "?"
+"""Ends the name that code gives to what may be missing."""
 _UNHARMED = frozenset(
     {"defined", "undefined", "none", "truthy", "string", "number", "mapping", "true", "false"}
 )
@@ -28,6 +32,7 @@ class Gap:
     path: str
     line: int
     attribute: bool
+    fix: str = ""
 
 
 @dataclass
@@ -68,11 +73,16 @@ class Search:
 
     def bind(self, target: nodes.Node, value: nodes.Node) -> None:
         """A name for a value; what is known of the value is known of the name."""
-        if isinstance(target, nodes.Name):
-            path = self.path(value) if isinstance(value, (nodes.Name, nodes.Getattr, nodes.Getitem)) else None
-            self.bound[target.name] = path or f"{target.name}:"
-            if isinstance(value, nodes.Filter):
-                self.used(value)
+        if not isinstance(target, nodes.Name):
+            return
+        path = self.path(value) if isinstance(value, (nodes.Name, nodes.Getattr, nodes.Getitem)) else None
+        if path is None:
+            self.computed(value)
+            trial = replace(self, gaps=[])
+            if isinstance(value, (nodes.CondExpr, nodes.And, nodes.Or, nodes.Filter)):
+                trial.used(value)
+            path = target.name + (_UNSURE if any(gap.attribute for gap in trial.gaps) else ":")
+        self.bound[target.name] = path
 
     def _if(self, node: nodes.If) -> None:
         denied: frozenset[str] = frozenset()
@@ -112,6 +122,28 @@ class Search:
             return f"{self.path(node.node) or 'this'}.{_COUNTDOWN}"
         return None
 
+    def computed(self, node: nodes.Node) -> None:
+        """An expression whose value may be missing, though nothing may that it is computed with."""
+        match node:
+            case nodes.CondExpr(test=test, expr1=then, expr2=other):
+                self.asked(test)
+                self._inner(self.proven(test, True)).computed(then)
+                if other is not None:
+                    self._inner(self.proven(test, False)).computed(other)
+            case nodes.And() | nodes.Or():
+                self.computed(node.left)
+                self._inner(self.proven(node.left, isinstance(node, nodes.And))).computed(node.right)
+            case nodes.List() | nodes.Tuple() | nodes.Dict() | nodes.Pair():
+                for child in node.iter_child_nodes():
+                    self.computed(child)
+            case nodes.Filter(name=name) if name in _TAKES_MISSING:
+                for argument in node.args:
+                    self.computed(argument)
+            case nodes.Call(node=nodes.Name(name="item")):
+                pass  # of what is not there it is missing
+            case _ if self.path(node) is None:
+                self.used(node)
+
     def used(self, node: nodes.Node) -> None:
         """An expression whose value is shown or computed with: nothing in it may be missing."""
         if (path := self.path(node)) is not None:
@@ -124,7 +156,12 @@ class Search:
             self._inner(self.proven(node.test, True)).used(node.expr1)
             if node.expr2 is not None:
                 self._inner(self.proven(node.test, False)).used(node.expr2)
-        elif isinstance(node, (nodes.Compare, nodes.Not, nodes.And, nodes.Or, nodes.Test)):
+            else:
+                self.gaps.append(Gap("what an if without else shows", node.lineno, True, _ELSE))
+        elif isinstance(node, (nodes.And, nodes.Or)):
+            (self.used if isinstance(node, nodes.And) else self.computed)(node.left)
+            self._inner(self.proven(node.left, isinstance(node, nodes.And))).used(node.right)
+        elif isinstance(node, (nodes.Compare, nodes.Not, nodes.Test)):
             self.asked(node)
         elif isinstance(node, nodes.Call) and getattr(node.node, "name", "") == "recommend":
             return  # of what is not there nothing is asked, and the list is empty
@@ -152,12 +189,8 @@ class Search:
         elif isinstance(node, nodes.Compare) and all(operand.op in ("eq", "ne") for operand in node.ops):
             for side in (node.expr, *(operand.expr for operand in node.ops)):
                 self.asked(side)
-        elif isinstance(node, nodes.Filter) and node.name in ("length", "count") and node.node is not None:
-            self.used(node.node)
-        elif isinstance(node, nodes.Call):
-            self.used(node)
         else:
-            for child in _operands(node):
+            for child in [node] if isinstance(node, nodes.Call) else _operands(node):
                 self.used(child)
 
     def proven(self, node: nodes.Node, outcome: bool) -> frozenset[str]:
@@ -183,31 +216,24 @@ class Search:
     def _need(self, path: str, line: int) -> None:
         root = path.split(".", 1)[0]
         owner, _, last = path.rpartition(".")
-        if last.isdigit() and owner in self.sure:  # asked for as a whole: it is not empty
-            return
         over = last == _COUNTDOWN
-        if path in self.sure or path.endswith(":"):
-            return
+        if path in self.sure or path.endswith(":") or (last.isdigit() and owner in self.sure):
+            return  # what was asked for as a whole is not empty
         if root in ("brand", "theme", "campaign", "loop:") and not over:
             return
         if path.endswith((".item_id", ".title", ".source")) and root != "cart":
             return
-        shown = path.replace(":", "").replace(f".{_COUNTDOWN}", f" {_COUNTDOWN}")
-        self.gaps.append(Gap(shown, line, over or path in self.attributes))
+        shown = path.replace(":", "").replace(_UNSURE, "").replace(f".{_COUNTDOWN}", f" {_COUNTDOWN}")
+        self.gaps.append(Gap(shown, line, over or path in self.attributes or last.endswith(_UNSURE)))
 
 
-def _operands(node: nodes.Node) -> Iterator[nodes.Node]:
-    for child in node.iter_child_nodes():
-        if isinstance(child, nodes.Operand):
-            yield child.expr
-        elif isinstance(child, nodes.Expr):
-            yield child
+def _operands(node: nodes.Node) -> list[nodes.Node]:
+    found = [child.expr if isinstance(child, nodes.Operand) else child for child in node.iter_child_nodes()]
+    return [child for child in found if isinstance(child, nodes.Expr)]
 
 
 def _prefixes(path: str) -> Iterator[str]:
-    parts = path.split(".")
-    for count in range(1, len(parts) + 1):
-        yield ".".join(parts[:count])
+    return accumulate(path.split("."), "{}.{}".format)
 
 
 def _leaves(body: Sequence[nodes.Node]) -> bool:

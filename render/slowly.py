@@ -138,6 +138,8 @@ class SlowWay:
         links = compiled.settings.links.under(compiled.spec.links)
         tagger = Tagger.of(links, compiled.name, context.signer.base_url)
         self._link = link_maker(tagger, context.signer)
+        slots = compiled.all_slots.values()
+        self._defaults = {block.name: block.spec.defaults for slot in slots for block in slot.blocks}
         self._template = environment.from_string(self._source())
 
     def _functions(self, context: RenderContext) -> dict[str, Any]:
@@ -178,15 +180,20 @@ class SlowWay:
                 shown.append(written(piece, segments, "html"))
             else:
                 word, _, name = segments[piece.segment].text.partition(":")
-                shown.append(f"{OPEN}% if {name!r} in _blocks %{SHUT}" if word == "block" else "")
-                shown.append(f"{OPEN}% endif %{SHUT}" if word == "endblock" else "")
+                if word == "block":
+                    given = self._defaults[name]
+                    names = [f"{key} = {key} | fallback(_defaults[{name!r}].{key})" for key in given]
+                    shown.append(
+                        f"{OPEN}% if {name!r} in _blocks %{SHUT}{OPEN}% with {', '.join(names)} %{SHUT}"
+                    )
+                shown.append(f"{OPEN}% endwith %{SHUT}{OPEN}% endif %{SHUT}" if word == "endblock" else "")
         return "".join(shown)
 
     def source(self, row: Row, blocks: Mapping[str, str | None]) -> str:
         """The MJML of one completed row (see ``Program.complete``)."""
         self._left[:] = [language.MAX_STEPS]
         language.WORK.left = language.MAX_WORK
-        return self._template.render({**row, "_blocks": set(blocks.values())})
+        return self._template.render({**row, "_blocks": set(blocks.values()), "_defaults": self._defaults})
 
     def html(self, row: Row, blocks: Mapping[str, str | None]) -> str:
         """The HTML of one completed row with these blocks."""

@@ -28,6 +28,46 @@ def test_quick_coverage_renders_nothing_and_says_so(cli, starter):
     assert sum(block["chosen"] for block in found["blocks"] if block["slot"] == "hero") == 5
 
 
+ABORTS = """---
+slot: hero
+priority: 90
+---
+{%% if points %s 40 %%}{{ abort("too many points") }}{%% endif %%}
+<mj-section><mj-column><mj-text>Hello {{ first_name | fallback('you') }}</mj-text></mj-column></mj-section>
+"""
+
+
+def test_coverage_says_in_words_who_is_skipped_what_falls_back_and_how_large_it_is(cli, starter):
+    block = starter / "blocks" / "hero" / "ours.mjml"
+    block.parent.mkdir(parents=True)
+    block.write_text(ABORTS % ">=")
+    shown = cli("coverage", "newsletter", "--workspace", starter, "--now", NOW, plain=True).out
+    for words in (
+        "every figure is exact: 3 of 5 mails were made",
+        "skipped: aborted 2",
+        "not eligible: no_consent 1",
+        "hero/ours; offer",
+        "first_name, blocks/hero/ours.mjml:6:",
+        "nobody gets: hero/",
+        "largest mail:",
+        "show everything:",
+    ):
+        assert words in shown, shown
+    assert "|" not in shown.partition("show everything:")[2]
+    quick = cli("coverage", "newsletter", "--workspace", starter, "--now", NOW, "--quick", plain=True).out
+    assert "what is shown is not known" in quick
+    assert "not eligible: no_consent 1" in quick
+
+
+def test_coverage_of_mails_that_are_all_skipped_is_counted_too(cli, starter):
+    block = starter / "blocks" / "hero" / "ours.mjml"
+    block.parent.mkdir(parents=True)
+    block.write_text(ABORTS % ">= 0 or points <")
+    found = cli("coverage", "newsletter", "--workspace", starter, "--now", NOW, plain=True)
+    assert found.code == 0, found.err
+    assert "skipped: aborted 5" in found.out
+
+
 def test_lint_finds_what_is_wrong_at_its_line(cli, starter):
     assert cli("lint", "newsletter", "--workspace", starter, "--now", NOW).data["errors"] == 0
     block = starter / "blocks" / "hero" / "ours.mjml"

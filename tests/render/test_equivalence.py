@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from render.verify import verify
-from tests.render.kit import chosen, compiled, context, frame, mjml, recommended
+from tests.render.kit import chosen, compiled, context, frame, mjml, recommended, text
 from tests.render.test_mail import BLOCKS, TEMPLATE
 
 EXAMPLES = int(os.environ.get("MAILWRIGHT_EXAMPLES", "40"))
@@ -214,6 +214,18 @@ def test_any_template_compiles_to_the_mail_of_the_slow_way(
         campaign = compiled(Path(folder), template, blocks, inliner=inliner)
         found = verify(campaign, context(), chosen(campaign, frame(*profiles)))
         assert found.equal, (template, blocks, found.differences)
+
+
+def test_the_defaults_of_a_block_stand_in_both_ways(tmp_path: Path) -> None:
+    block = "---\nslot: top\ndefaults: {first_name: you, tags: [x]}\n---\n" + text(
+        "Hello {{ first_name }}{% for tag in tags %}, {{ tag }}{% endfor %}"
+    )
+    campaign = compiled(
+        tmp_path, mjml('{% slot "top" %}' + text("{{ first_name | fallback('-') }}")), {"top": block}
+    )
+    rows = chosen(campaign, frame({}, {"first_name": " "}, {"first_name": "Ada", "tags": ["y"]}))
+    report = verify(campaign, context(), rows, sample=5)
+    assert (report.mails, report.differences) == (3, ())
 
 
 def test_a_wrong_compilation_is_noticed(tmp_path: Path) -> None:

@@ -211,6 +211,28 @@ def test_abort_skips_the_mail_with_its_reason(tmp_path: Path) -> None:
     assert (mail["status"], mail["reason"], mail["detail"]) == ("skipped", "aborted", "nothing to show")
 
 
+ABORT = "{% if points > 3 %}{{ abort('too many points') }}{% endif %}"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        ABORT + text("x"),
+        f"<mj-section>{ABORT}<mj-column width='100%'><mj-text>x</mj-text></mj-column></mj-section>",
+        f"<mj-section><mj-column>{ABORT}<mj-text>x</mj-text></mj-column></mj-section>",
+        text("<table><tr>" + ABORT + "<td>x</td></tr></table>"),
+        '{% slot "hero" %}',
+    ],
+)
+def test_abort_may_stand_between_elements(tmp_path: Path, body: str) -> None:
+    campaign = compiled(tmp_path, mjml(body), {"hero": f"---\nslot: hero\n---\n{ABORT}{text('x')}"})
+    people = ({"points": 4}, {"points": 3})
+    aborted, rendered = render(campaign, *people)
+    assert (aborted["reason"], aborted["detail"]) == ("aborted", "too many points")
+    assert rendered["text"].strip() == "x"
+    assert verify(campaign, context(), chosen(campaign, frame(*people)), sample=5).equal
+
+
 def test_any_number_of_workers_gives_the_same_bytes_in_order(tmp_path: Path) -> None:
     campaign = compiled(tmp_path, TEMPLATE, BLOCKS)
     rows = chosen(

@@ -8,7 +8,7 @@ import pytest
 
 from mailwright.errors import MailwrightError, SourceError
 from render import furnace, load_library
-from tests.render.kit import compiled, library, mjml, text
+from tests.render.kit import compiled, library, mjml, render, text
 
 COLUMN = "<mj-section><mj-column>{}</mj-column></mj-section>".format
 CASES = [
@@ -20,6 +20,9 @@ CASES = [
     (text("{{ range.__globals__ }}"), "cannot be read", None),
     (text("{{ first_nam | fallback('x') }}"), "no 'first_nam'", "did you mean 'first_name'"),
     (text("{{ first_name }}"), "may be missing", "fallback"),
+    (text("{{ abort(first_name) }}"), "may be missing", "fallback"),
+    (text("{{ 'a' if points }}"), "if without else", "else ''"),
+    (text("{% set x = 'a' if points %}{{ x }}"), "x may be missing", "{% if x %}"),
     (text("{{ xyz }}"), "no 'xyz'", "known here: brand, campaign, cart, colour"),
     (text("{{ first_name | uper }}"), "no filter 'uper'", "did you mean 'upper'"),
     (text("{{ first_name | safe }}"), "no filter 'safe'", "escaped where it stands"),
@@ -222,6 +225,53 @@ def test_a_slot_whose_blocks_all_need_something_is_refused(tmp_path: Path) -> No
     with pytest.raises(SourceError, match="can stay empty") as error:
         compiled(tmp_path, mjml('{% slot "hero" %}'), blocks)
     assert "optional" in (error.value.fix or "")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "{{ colour or first_name }}",
+        "{{ first_name and 'x' }}",
+        "{{ (points and first_name) | upper }}",
+        "{% set x = first_name ~ '!' %}{{ x }}",
+        "{% set x = t('hi', name=first_name) %}{{ x }}",
+        "{% set x = colour or (first_name ~ '!') %}",
+        "{% set x = {'name': first_name | upper} %}",
+        "{% with x = first_name ~ '!' %}{{ x }}{% endwith %}",
+        "{% macro m(x) %}{{ x }}{% endmacro %}{{ m(first_name ~ '!') }}",
+    ],
+)
+def test_what_is_put_together_of_something_missing_is_refused(tmp_path: Path, code: str) -> None:
+    with pytest.raises(SourceError, match="first_name may be missing here"):
+        compiled(tmp_path, mjml(text(code)), strings={"en": 'hi: "Hi {name}"\n'})
+
+
+@pytest.mark.parametrize(
+    "value", ["first_name if points else 'a'", "colour or first_name", "points and first_name"]
+)
+def test_a_name_for_what_may_be_missing_may_be_missing(tmp_path: Path, value: str) -> None:
+    with pytest.raises(SourceError, match="x may be missing here") as error:
+        compiled(tmp_path, mjml(text(f"{{% set x = {value} %}}{{{{ x }}}}")))
+    assert "{% if x %}" in (error.value.fix or "")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "{{ first_name or 'a' }}{{ (first_name and 'x') or 'y' }}{{ (first_name if points else '') or 'z' }}",
+        "{% set x = first_name or colour %}{{ x | fallback('y') }}{% if x %}{{ x }}{% endif %}",
+        "{% set x = first_name if points else 'a' %}{{ x or 'b' }}",
+        "{% set x = [first_name, {'a': first_name}] %}{% for y in x %}{% if y %}z{% endif %}{% endfor %}",
+        "{% set x = first_name ~ '!' if first_name else 'you' %}{{ x }}",
+        "{% set x = item(first_name) %}{{ x.title if x else '' }}",
+        "{{ ('a' if colour) or 'b' }}{{ ('a' if colour) | fallback('b') }}",
+        "{% set x = last_purchase_at | countdown %}{% if x %}{{ x }}{% endif %}",
+        "{% set known = first_name and first_name > 'a' %}{{ 'x' if known else 'y' }}",
+    ],
+)
+def test_what_has_something_in_its_place_is_not_refused(tmp_path: Path, code: str) -> None:
+    (mail,) = render(compiled(tmp_path, mjml(text(code))), {})
+    assert mail["status"] == "rendered"
 
 
 def test_needs_and_conditions_make_values_certain(tmp_path: Path) -> None:

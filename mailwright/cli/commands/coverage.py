@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +31,9 @@ from mailwright.engine import Plan, plan, render_plan
 from mailwright.workspace import open_workspace
 from render.checks import as_github, lint
 from render.coverage import Coverage, choice_coverage, full_coverage
+
+_MOST = 10
+"""Variants that are printed; ``--json`` has all."""
 
 
 class LintFormat(StrEnum):
@@ -63,7 +67,7 @@ def coverage(
         made = plan(request, session.stages)
         found = choice_coverage(made.compiled, made.choices) if quick else _full(made, session)
         data = asdict(found) | {"unseen": list(found.unseen), "not_eligible": dict(made.admission.skipped)}
-        session.finish(data, lambda console: _show(console, found))
+        session.finish(data, lambda console: _show(console, found, data["not_eligible"]))
 
 
 def _full(made: Plan, session: Session) -> Coverage:
@@ -78,7 +82,7 @@ def _full(made: Plan, session: Session) -> Coverage:
         )
 
 
-def _show(console: Console, found: Coverage) -> None:
+def _show(console: Console, found: Coverage, skipped: Mapping[str, int]) -> None:
     title = f"Blocks of {found.campaign}, {found.recipients:,} recipients"
     table = Table("slot", "block", "may get it", "chosen", "shown", title=title, title_justify="left")
     for block in found.blocks:
@@ -87,12 +91,45 @@ def _show(console: Console, found: Coverage) -> None:
         cells = ("–" if count is None else f"{count:,}" for count in counts)
         table.add_row(escape(block.slot), escape(block.block + note), *cells)
     console.print(table)
+    for line in _lines(found, skipped):
+        console.print(line, markup=False, soft_wrap=True)
+
+
+def _lines(found: Coverage, not_eligible: Mapping[str, int]) -> Iterator[str]:
+    """What the table does not say, in words."""
     if found.exact:
-        console.print(f"largest mail: {found.largest_bytes:,} bytes ({found.largest_profile})", markup=False)
-        console.print(f"mails that rest on a block that needs nothing: {found.fallback_mails:,}")
-        console.print(f"{len(found.review)} profiles show everything:")
-        for pick in found.review:
-            console.print(f"  {pick.profile_id}: {', '.join(pick.shows[:3])}", markup=False, soft_wrap=True)
+        yield f"every figure is exact: {found.rendered:,} of {found.recipients:,} mails were made"
+    else:
+        yield "who may get a block, and whom it is chosen for, is exact; what is shown is not known"
+    for title, counts in (("skipped", found.skipped), ("not eligible", not_eligible)):
+        if counts:
+            yield f"{title}: {', '.join(f'{reason} {count:,}' for reason, count in counts.items())}"
+    if found.unseen:
+        yield f"nobody gets: {', '.join(block.partition('/')[2] for block in found.unseen)}"
+    sizes = found.largest_by_variant or {}
+    yield f"{len(found.variants)} variants{', the most frequent' if len(found.variants) > _MOST else ''}:"
+    for variant, count in sorted(found.variants.items(), key=lambda pair: -pair[1])[:_MOST]:
+        size = f", at most {sizes[variant]:,} bytes" if variant in sizes else ""
+        blocks = "; ".join(slot.partition("=")[2] or "–" for slot in variant.split(";"))
+        yield f"  {count:,} mails{size}: {blocks}"
+    if found.fallbacks:
+        yield "fallbacks:"
+    for seen in found.fallbacks:
+        yield f"  {seen.mails:,} mails: {seen.what}, {seen.where}"
+    if found.largest_profile:
+        yield f"largest mail: {found.largest_bytes:,} bytes ({found.largest_profile})"
+        yield f"mails that rest on a block that needs nothing: {found.fallback_mails:,}"
+        yield f"{len(found.review)} profiles show everything:"
+    for pick in found.review:
+        shows = [*map(_worded, pick.shows[:3]), *(["…"] if pick.shows[3:] else [])]
+        yield f"  {pick.profile_id}: {', '.join(shows)}"
+
+
+def _worded(shown: str) -> str:
+    """``block|hero/vip|hero`` as people say it."""
+    kind, rest = shown.split("|", 1)
+    what, _, where = rest.rpartition("|")
+    return what if kind == "block" else f"{what} ({where})"
 
 
 def lint_campaign(
