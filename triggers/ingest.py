@@ -23,6 +23,8 @@ from triggers.store import Store
 from triggers.stored import pack
 
 _TRIES = 5
+REPLAY = "replay"
+"""The source of dead letters taken once more: those that still cannot be taken are still there."""
 
 
 @dataclass
@@ -42,6 +44,14 @@ class Ingested:
     def notes(self) -> Counter[str]:
         """What a person should know, with how often."""
         return Counter(text for _, text in self.noted)
+
+    def add(self, more: Ingested) -> None:
+        """Count another batch in, which came after this one."""
+        self.noted += [(len(self.outcomes) + place, text) for place, text in more.noted]
+        self.outcomes += more.outcomes
+        self.refused += more.refused
+        self.accepted += more.accepted
+        self.duplicates += more.duplicates
 
 
 class Ingestion:
@@ -77,8 +87,9 @@ class Ingestion:
         try:
             with self._store.db.write() as connection:
                 for reading in readings:
-                    letters = [(letter.reason, letter.body) for letter in reading.refused]
-                    self._store.bury(connection, letters, reading.source)
+                    if reading.source != REPLAY:
+                        letters = [(letter.reason, letter.body) for letter in reading.refused]
+                        self._store.bury(connection, letters, reading.source)
                 taken = [call for reading in readings for call in reading.taken]
                 return self._take(connection, taken, now, touched)
         except BaseException:

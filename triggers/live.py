@@ -15,7 +15,7 @@ from send import Adapter, DeliveryPolicy, DeliveryReport, Outbox, deliver
 from triggers.begin import Beginner
 from triggers.calls import CallReader, Reading
 from triggers.fire import Firing
-from triggers.ingest import Ingested, Ingestion, read_lines
+from triggers.ingest import REPLAY, Ingested, Ingestion, read_lines
 from triggers.people import People
 from triggers.person import erase_person
 from triggers.program import Trigger, compile_triggers
@@ -24,6 +24,7 @@ from triggers.store import Store
 from triggers.sweep import Sweep
 from triggers.world import World, read_world
 
+_TOGETHER = 1_000
 LEASE_S = 60.0
 """How long a worker may take for the runs that it has claimed before another takes them over."""
 
@@ -154,14 +155,21 @@ class Triggers:
             self.people.forget([profile_id])
         return gone
 
-    def replay_dead_letters(self, *, now: datetime, limit: int = 1000) -> Ingested:
-        """Take the dead letters once more, after the schema was mended, say; those that still cannot be taken
-        are dead letters again."""
-        letters = self.store.dead_letters(limit)
-        done = self.ingest(list(read_lines(letter["body"] for letter in letters)), now=now, source="replay")
-        with self.store.db.write() as connection:
-            self.store.forget_letters(connection, [letter["seq"] for letter in letters])
-        return done
+    def replay_dead_letters(self, *, now: datetime, limit: int | None = None) -> Ingested:
+        """Take the dead letters once more (the oldest ``limit``), after the schema was mended, say; those
+        that still cannot be taken stay as they are."""
+        all_done, seen, left = Ingested(), 0, limit
+        while letters := self.store.dead_letters(
+            _TOGETHER if left is None else min(left, _TOGETHER), after=seen
+        ):
+            done = self.ingest(list(read_lines(one["body"] for one in letters)), now=now, source=REPLAY)
+            outcomes = zip(letters, done.outcomes, strict=True)
+            taken = [letter["seq"] for letter, outcome in outcomes if outcome in ("", "duplicate")]
+            with self.store.db.write() as connection:
+                self.store.forget_letters(connection, taken)
+            all_done.add(done)
+            seen, left = letters[-1]["seq"], None if left is None else left - len(letters)
+        return all_done
 
 
 def open_triggers(

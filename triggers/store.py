@@ -273,17 +273,24 @@ class Store:
         """Keep calls that could not be taken, with the reason."""
         now = time.time()
         rows = [
-            {"received_at": now, "source": source, "reason": reason[:500], "body": body[:100_000]}
+            {"received_at": now, "source": source, "reason": reason[:500], "body": body}
             for reason, body in letters
         ]
         if rows:
             connection.execute(sa.insert(dead), rows)
 
-    def dead_letters(self, limit: int = 100) -> list[dict[str, Any]]:
-        """The oldest dead letters: ``seq``, ``received_at``, ``source``, ``reason``, ``body``."""
+    def dead_letters(self, limit: int = 100, *, after: int = 0) -> list[dict[str, Any]]:
+        """The oldest dead letters (after that ``seq``): ``seq``, ``received_at``, ``source``, ``reason``,
+        ``body``."""
+        wanted = sa.select(dead).where(dead.c.seq > after).order_by(dead.c.seq).limit(limit)
         with self.db.read() as connection:
-            rows = connection.execute(sa.select(dead).order_by(dead.c.seq).limit(limit)).mappings()
+            rows = connection.execute(wanted).mappings()
             return [{**row, "received_at": instant(row["received_at"])} for row in rows]
+
+    def count_letters(self) -> int:
+        """How many dead letters there are."""
+        with self.db.read() as connection:
+            return int(connection.execute(sa.select(sa.func.count()).select_from(dead)).scalar_one())
 
     def forget_letters(self, connection: sa.Connection, seqs: Sequence[int]) -> None:
         connection.execute(sa.delete(dead).where(dead.c.seq.in_(seqs)))

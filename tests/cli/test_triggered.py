@@ -108,6 +108,8 @@ def test_events_come_from_a_file_and_refused_ones_are_listed_and_replayed(cli, s
     letters = cli("trigger", "dead-letters", "--workspace", shop).data["dead_letters"]
     assert [letter["source"] for letter in letters] == ["file:events.jsonl"] * 2
     assert "no json" in cli("trigger", "dead-letters", "--workspace", shop, plain=True).out
+    few = cli("trigger", "dead-letters", "--limit", 1, "--workspace", shop, plain=True).out
+    assert "the oldest 1 of 2 dead letters" in few
     assert cli("trigger", "replay", *run).data["refused"] == 2
     explained = cli("trigger", "explain", "p1", *run).data["triggers"]["basket"]
     assert explained["when"]["holds"] is True

@@ -157,9 +157,22 @@ def test_dead_letters_are_taken_again_once_they_can_be(opened, sqlite_url, monke
     call = track("p0", "page_viewed", 0)
     monkeypatch.setattr("triggers.calls.KINDS", {})
     assert live.ingest([call, "no call"], now=NOW).accepted == 0
+    before = live.store.dead_letters()
     monkeypatch.undo()
-    assert live.replay_dead_letters(now=NOW).accepted == 1
-    assert [letter["body"] for letter in live.store.dead_letters()] == [b'"no call"']
+    monkeypatch.setattr("triggers.live._TOGETHER", 1)
+    done = live.replay_dead_letters(now=NOW + HOUR)
+    assert (done.accepted, done.outcomes) == (1, ["", "not a call: an object is expected"])
+    # What still cannot be taken is what it was: from where it came, and when.
+    assert live.store.dead_letters() == before[1:]
+    assert live.store.count_letters() == 1
+
+
+def test_a_long_dead_letter_is_kept_whole(opened, sqlite_url):
+    live = opened(sqlite_url, only=["welcome"])
+    call = track("p0", "page_viewed", 0, url="u" * 300_000) | {"timestamp": "yesterday"}
+    live.ingest([call], now=NOW)
+    (letter,) = live.store.dead_letters()
+    assert json.loads(letter["body"]) == call
 
 
 def test_hostile_properties_are_left_out_one_by_one(opened, sqlite_url):

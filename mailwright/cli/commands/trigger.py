@@ -45,7 +45,10 @@ def trigger(
         str | None,
         typer.Argument(metavar="[PROFILE|EVENTS.jsonl]", help="Whom to explain; what to take (-: stdin)."),
     ] = None,
-    limit: Annotated[int, typer.Option("--limit", min=1, help="Dead letters listed or replayed.")] = 100,
+    limit: Annotated[
+        int | None,
+        typer.Option("--limit", min=1, help="Dead letters listed or replayed.", show_default="100; all"),
+    ] = None,
     now: NowOption = None,
     workspace: WorkspaceOption = Path(),
     json: JsonOption = False,
@@ -62,8 +65,10 @@ def trigger(
     with Session(json) as session:
         space = open_workspace(workspace)
         if action is Action.DEAD_LETTERS:
-            letters = [_letter(one) for one in Store(workspace_outbox(space)).dead_letters(limit)]
-            session.finish({"dead_letters": letters}, lambda console: _show_letters(console, letters))
+            store = Store(workspace_outbox(space))
+            letters = [_letter(one) for one in store.dead_letters(limit or 100)]
+            data = {"dead_letters": letters, "all": store.count_letters()}
+            session.finish(data, lambda console: _show_letters(console, data))
         elif action is Action.EXPLAIN:
             moment = clock(now, space.spec)
             data = _open(space, moment).explain(str(what), now=moment)
@@ -104,7 +109,7 @@ def _take(space: Workspace, name: str, now: str | None) -> dict[str, Any]:
     return {**found, "reasons": dict(reasons), "notes": dict(notes)}
 
 
-def _replay(space: Workspace, limit: int, now: str | None) -> dict[str, Any]:
+def _replay(space: Workspace, limit: int | None, now: str | None) -> dict[str, Any]:
     moment = clock(now, space.spec)
     done = _open(space, moment).replay_dead_letters(now=moment, limit=limit)
     found = {"accepted": done.accepted, "duplicates": done.duplicates, "refused": len(done.refused)}
@@ -125,9 +130,11 @@ def _counted(taken: dict[str, Any]) -> str:
     return "\n".join([text, *more])
 
 
-def _show_letters(console: Console, letters: list[dict[str, Any]]) -> None:
-    table = Table("no.", "received", "source", "why", "call", title=f"{len(letters):,} dead letters")
-    for one in letters:
+def _show_letters(console: Console, data: dict[str, Any]) -> None:
+    shown, count = len(data["dead_letters"]), data["all"]
+    title = f"the oldest {shown:,} of {count:,} dead letters" if shown < count else f"{count:,} dead letters"
+    table = Table("no.", "received", "source", "why", "call", title=title)
+    for one in data["dead_letters"]:
         body = one["body"] if len(one["body"]) <= 80 else one["body"][:79] + "…"
         cells = (str(one["seq"]), one["received_at"], one["source"], one["reason"], body)
         table.add_row(*map(escape, cells))
