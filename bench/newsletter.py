@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from mailwright.catalog import RECOMMENDATIONS
 from mailwright.errors import Location
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.links import LinkSigner
-from mailwright.model.schema import ITEM_ATTRIBUTES, PROFILE_ATTRIBUTES, Attribute
+from mailwright.model.schema import ITEM_ATTRIBUTES, PROFILE_ATTRIBUTES
 from mailwright.model.workspace import WorkspaceSpec
 from render import CompiledCampaign, RenderContext, choose_blocks, compile_campaign, load_library
 from rules import RuleCatalog
@@ -88,11 +89,8 @@ def compiled_newsletter() -> tuple[CompiledCampaign, WorkspaceSpec]:
             "brand": {"name": "Fjord &amp; Field"},
         }
     )
-    recommendations = Attribute(
-        type="list", items=Attribute(type="object", fields={"item_id": Attribute(type="string")})
-    )
     catalog = RuleCatalog(
-        attributes={**PROFILE_ATTRIBUTES, **settings.profile, "recommendations": recommendations},
+        attributes={**PROFILE_ATTRIBUTES, **settings.profile, "recommendations": RECOMMENDATIONS},
         segments=frozenset({"vip"}),
     )
     spec = CampaignSpec(
