@@ -31,6 +31,7 @@ from preview.live import Live, follow
 from preview.navigation import entries, page_routes
 from preview.paper import STATIC, Paper
 from preview.settings import PreviewSettings
+from preview.views.context import NotYetShownError
 
 __all__ = ["PreviewSettings", "create_app", "listen", "serve"]
 
@@ -43,7 +44,7 @@ def create_app(workspace_root: Path, *, settings: PreviewSettings | None = None)
     app = Starlette(
         routes=routes(),
         middleware=[Middleware(Guard, settings=settings)],
-        exception_handlers={MailwrightError: _show_error},
+        exception_handlers={MailwrightError: _show_error, NotYetShownError: _show_progress},
         lifespan=_lifespan(desk, live),
     )
     app.state.desk = desk
@@ -144,6 +145,17 @@ def _show_error(request: Request, error: Exception) -> Response:
         raise error
     status = 404 if isinstance(error, UsageError) else 422 if not isinstance(error, SendError) else 400
     return paper.error(request, error, status)
+
+
+def _show_progress(request: Request, error: Exception) -> Response:
+    """How far the work is that a page waits for; it loads itself again when that is done."""
+    paper: Paper = request.app.state.paper
+    if not isinstance(error, NotYetShownError):
+        raise error
+    name = request.path_params["campaign"]
+    return paper.page(
+        request, "loading.html", campaign=name, work=error.work, active="campaigns", until="all of it"
+    )
 
 
 def _asset(request: Request) -> Response:

@@ -49,6 +49,10 @@ class Rendering:
     """The first reason of each."""
     with_fallback: int = 0
     """Mails in which a slot rests on its last block though it has others."""
+    gaps: Counter[tuple[str, ...]] = field(default_factory=Counter)
+    """Expressions whose fallback a mail shows together → mails that show just these."""
+    gap_profiles: dict[tuple[str, ...], str] = field(default_factory=dict)
+    """The first profile of each."""
     bytes: int = 0
     largest: int = 0
     """Bytes of HTML of the largest mail."""
@@ -86,11 +90,19 @@ class Rendering:
         shown = trace["slots"].items()
         self.blocks.update((slot, block) for slot, block in shown if block is not None)
         self.with_fallback += any(pair in resting for pair in shown)
+        if gaps := gaps_of(trace):
+            self.gaps[gaps] += 1
+            self.gap_profiles.setdefault(gaps, trace["profile_id"])
         for slot, block, why in trace.get("failed", ()):
             self.failed[slot, block] += 1
             self.failures.setdefault((slot, block), why)
         for items in (trace.get("recommendations", ()), *trace.get("asked", {}).values()):
             self.sources.update(source for _, source in items)
+
+
+def gaps_of(trace: dict[str, Any]) -> tuple[str, ...]:
+    """The expressions that were missing in a mail and whose fallback it shows, of its compact trace."""
+    return tuple(sorted({expression for expression, _ in trace.get("fallbacks", ())}))
 
 
 def fallback_blocks(plan: Plan) -> frozenset[tuple[str, str]]:

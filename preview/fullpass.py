@@ -38,6 +38,18 @@ class Exact:
     largest: int
     largest_profile: str | None
     gates: tuple[Gate, ...]
+    gaps: tuple[Gap, ...]
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Fallbacks inside blocks that mails show together."""
+
+    expressions: tuple[str, ...]
+    """What is missing."""
+    mails: int
+    profile_id: str
+    """The first recipient of such a mail."""
 
 
 @dataclass
@@ -111,6 +123,10 @@ class FullPasses:
             largest=rendering.largest,
             largest_profile=rendering.largest_profile,
             gates=tuple(hold_against(plan.request.spec.gates, counted)),
+            gaps=tuple(
+                Gap(expressions, mails, rendering.gap_profiles[expressions])
+                for expressions, mails in rendering.gaps.most_common()
+            ),
         )
         self._keep(key, running.exact)
 
@@ -120,7 +136,9 @@ class FullPasses:
     def _kept(self, key: str) -> Exact | None:
         try:
             data: dict[str, Any] = orjson.loads(self._file(key).read_bytes())
-            return Exact(**{**data, "gates": tuple(Gate(**gate) for gate in data["gates"])})
+            gaps = (Gap(**{**gap, "expressions": tuple(gap["expressions"])}) for gap in data["gaps"])
+            gates = (Gate(**gate) for gate in data["gates"])
+            return Exact(**{**data, "gates": tuple(gates), "gaps": tuple(gaps)})
         except (OSError, ValueError, TypeError, KeyError):
             return None  # not there, or written by another version: it is computed anew
 

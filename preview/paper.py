@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +63,11 @@ def moment(value: datetime) -> str:
     return f"{value:%-d %b %Y, %H:%M} UTC"
 
 
+def instant(text: str) -> str:
+    """An instant in ISO 8601 as people read it."""
+    return moment(datetime.fromisoformat(text).astimezone(UTC))
+
+
 def skip_text(reason: str) -> str:
     """What a skip reason means; details after a colon are kept."""
     name, colon, detail = reason.partition(":")
@@ -105,6 +110,7 @@ class Paper:
             "percent": percent,
             "kb": kilobytes,
             "moment": moment,
+            "instant": instant,
             "skip_text": skip_text,
             "value": value_text,
         }

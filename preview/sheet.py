@@ -1,20 +1,26 @@
-"""The contact sheet: the fewest real profiles that together show every block that anybody gets.
+"""The contact sheet: the fewest real profiles that together show every block and fallback that anybody gets.
 
 Greedy set cover over the variants: each step takes the variant that shows most of what is not shown yet,
 and of those the one with most recipients. The greedy choice is at most 1 + ln(n) times the smallest set
-(Chvátal 1979); for the handful of slots of a mail it is the smallest or next to it.
+(Chvátal 1979); for the handful of slots of a mail it is the smallest or next to it. Fallbacks inside blocks
+are known only when everybody has been rendered; then those that no proof of a block shows are added.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 import numpy as np
+import orjson
 import pyarrow.compute as pc
 
 from mailwright.engine import Plan
-from preview.census import Census, Variant
+from mailwright.run import gaps_of
+from preview.census import Census, Variant, slot_names
 from preview.finder import slot_column
+from preview.fullpass import Gap
+from preview.mail import make_mail
 
 
 @dataclass(frozen=True)
@@ -26,6 +32,8 @@ class Frame:
     """Recipients with the very same blocks, this one among them."""
     blocks: tuple[tuple[str, str | None, bool], ...]
     """(slot, block, whether it is shown here for the first time)."""
+    gaps: tuple[tuple[str, bool], ...] = ()
+    """(expression that is missing and shows its fallback, whether for the first time)."""
 
 
 def contact_sheet(plan: Plan, census: Census) -> tuple[Frame, ...]:
@@ -45,6 +53,28 @@ def contact_sheet(plan: Plan, census: Census) -> tuple[Frame, ...]:
         )
         unseen.difference_update(best.blocks)
     return tuple(frames)
+
+
+def with_gaps(plan: Plan, frames: Iterable[Frame], gaps: Iterable[Gap]) -> tuple[Frame, ...]:
+    """The proofs with the fallbacks that each shows inside its blocks, and proofs of those not shown yet."""
+    left, seen, proofs = list(gaps), set[str](), []
+    for frame in frames:
+        shown = gaps_of(orjson.loads(make_mail(plan, frame.profile_id).made["trace"]))
+        proofs.append(replace(frame, gaps=_first(shown, seen)))
+        seen.update(shown)
+    while left:
+        best = max(left, key=lambda gap: (len(set(gap.expressions) - seen), gap.mails))
+        if not set(best.expressions) - seen:
+            break
+        row = make_mail(plan, best.profile_id).values
+        blocks = tuple((slot, row[f"slot:{slot}"], False) for slot in slot_names(plan))
+        proofs.append(Frame(best.profile_id, best.mails, blocks, _first(best.expressions, seen)))
+        seen.update(best.expressions)
+    return tuple(proofs)
+
+
+def _first(expressions: Iterable[str], seen: set[str]) -> tuple[tuple[str, bool], ...]:
+    return tuple((expression, expression not in seen) for expression in expressions)
 
 
 def _someone(plan: Plan, variant: Variant) -> str:

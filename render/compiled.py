@@ -58,6 +58,7 @@ class CompiledBlock:
     name: str
     spec: BlockSpec
     at: Location
+    """Where what it shows begins: after its front matter."""
     when: Rule | None
     """None: always."""
     needs: tuple[Rule, ...]

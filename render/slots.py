@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from mailwright.errors import Location
 from mailwright.model.workspace import WorkspaceSpec
 from render.assemble import Assembly, Slot
 from render.compiled import CompiledBlock, CompiledSlot
@@ -28,8 +27,8 @@ def compile_slots(
         last = next((index for index, block in enumerate(blocks) if block.needs_nothing), len(blocks))
         for block in blocks[last + 1 :]:
             warnings.append(
-                f"{block.at}: nobody gets the block {block.name!r}: {blocks[last].name!r} comes before it in"
-                f" the slot {slot.name!r} and needs nothing\n  fix: give it a higher priority"
+                f"{block.at.file}: nobody gets the block {block.name!r}: {blocks[last].name!r} comes before"
+                f" it in the slot {slot.name!r} and needs nothing\n  fix: give it a higher priority"
             )
         slots[slot.name] = CompiledSlot(slot.name, slot.optional, tuple(blocks))
     return slots, warnings
@@ -60,7 +59,7 @@ def _block(block: Block, catalog: RuleCatalog, settings: WorkspaceSpec, function
     return CompiledBlock(
         name=block.name,
         spec=spec,
-        at=Location(block.source.file, 1),
+        at=block.source.at(block.source.start),
         when=None if always else compile_rule(spec.when, catalog, at=block.places.at("when")),
         needs=tuple(needs),
         starts=_instant(spec.starts, settings, end=False),

@@ -205,6 +205,8 @@
   };
 
   const dressAll = () => {
+    const line = document.getElementById(location.hash.slice(1));  // :target is lost in a swap
+    if (line?.matches(".code li")) line.classList.add("lit");
     for (const frame of $$("iframe[data-mail]")) dress(frame);
     for (const tabs of $$("[data-tabs]")) {
       const kept = document.getElementById(sessionStorage.getItem("tab"));

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from starlette.requests import Request
@@ -15,11 +16,20 @@ from preview.census import Census, Share, shares
 from preview.desk import View
 from preview.entry import Entry
 from preview.findings import proofs_of, shown_findings
-from preview.fullpass import Pass
+from preview.fullpass import Exact, Pass
 from preview.ground import clock_of
 from preview.mail import make_mail
 from preview.person import name_of, shown_values
-from preview.views.context import campaign_of, census_of, desk_of, paper_of, passes_of, view_or_work
+from preview.sheet import Frame, with_gaps
+from preview.views.context import (
+    campaign_of,
+    census_of,
+    desk_of,
+    paper_of,
+    passes_of,
+    view_of,
+    view_or_work,
+)
 from preview.work import Work
 
 
@@ -144,36 +154,44 @@ def checks(request: Request) -> Response:
 
 
 def sheet(request: Request) -> Response:
-    """The contact sheet: every block on as few mails as it takes."""
-    found = view_or_work(request)
-    name = campaign_of(request)
-    if isinstance(found, Work):
-        return paper_of(request).page(request, "loading.html", campaign=name, work=found, active="campaigns")
-    return paper_of(request).page(
+    """The contact sheet: every block and fallback on as few mails as it takes."""
+    found = view_of(request)
+    running = passes_of(request).of(found.plan)
+    answer = paper_of(request).page(
         request,
         "sheet.html",
         active="campaigns",
-        campaign=name,
+        campaign=campaign_of(request),
         census=census_of(found),
         error=found.error,
-        shown=proofs(request, found),
+        running=running,
+        shown=proofs(request, found)
+        if running.exact is None
+        else _whole_sheet(request, found, running.exact),
     )
+    if running.exact or running.error:  # whoever waits for the pass gets the whole page
+        answer.headers.update({"hx-retarget": "#main", "hx-reselect": "#main"})
+    return answer
 
 
 def proofs(request: Request, view: View) -> list[dict[str, Any]]:
-    """The proofs of the contact sheet with the names of the people on them."""
+    """The proofs of the blocks, with the names of the people on them."""
     if "sheet" not in view.memo:
-        view.memo["sheet"] = [
-            {
-                "profile_id": frame.profile_id,
-                "name": _name(request, view, frame.profile_id),
-                "count": frame.count,
-                "blocks": frame.blocks,
-            }
-            for frame in proofs_of(view)
-        ]
+        view.memo["sheet"] = _named(request, view, proofs_of(view))
     found: list[dict[str, Any]] = view.memo["sheet"]
     return found
+
+
+def _whole_sheet(request: Request, view: View, exact: Exact) -> list[dict[str, Any]]:
+    """The proofs of blocks and fallbacks, once everybody has been rendered."""
+    if "whole sheet" not in view.memo:
+        view.memo["whole sheet"] = _named(request, view, with_gaps(view.plan, proofs_of(view), exact.gaps))
+    found: list[dict[str, Any]] = view.memo["whole sheet"]
+    return found
+
+
+def _named(request: Request, view: View, frames: Iterable[Frame]) -> list[dict[str, Any]]:
+    return [vars(frame) | {"name": _name(request, view, frame.profile_id)} for frame in frames]
 
 
 def _name(request: Request, view: View, profile_id: str) -> str:

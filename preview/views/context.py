@@ -46,9 +46,32 @@ def campaign_of(request: Request) -> str:
     return str(request.path_params["campaign"])
 
 
+class NotYetShownError(Exception):
+    """A page would keep its reader waiting: how far the ``work`` is can be shown instead."""
+
+    def __init__(self, work: Work) -> None:
+        super().__init__()
+        self.work = work
+
+
 def view_of(request: Request, *, exact: bool = True) -> View:
-    """The campaign that the address names, as it stands now."""
+    """The campaign that the address names, as it stands now.
+
+    Raises NotYetShownError when it is not there within a moment and somebody opens a page that asks for it.
+    """
+    if exact and _is_page(request):
+        found = view_or_work(request)
+        if isinstance(found, Work):
+            raise NotYetShownError(found)
+        return found
     return desk_of(request).view(campaign_of(request), exact=exact)
+
+
+def _is_page(request: Request) -> bool:
+    """Whether a browser opens it as a page, not as a frame or a piece of one."""
+    headers = request.headers
+    opened = headers.get("sec-fetch-dest", "document") == "document"
+    return request.method == "GET" and opened and "text/html" in headers.get("accept", "")
 
 
 def view_or_work(request: Request, campaign: str | None = None, *, outline: bool = False) -> View | Work:

@@ -19,7 +19,7 @@ from mailwright.errors import MailwrightError, UsageError
 from preview.changes import Changes, read_changes
 from preview.desk import View
 from preview.display import for_display, with_own_pictures
-from preview.finder import find, searched, some, step
+from preview.finder import FOUND_AT_MOST, find, searched, some, step
 from preview.goldens import save_case
 from preview.guard import mail_policy
 from preview.mail import Mail, chosen_row, make_mail, masked_row
@@ -140,6 +140,7 @@ def find_mail(request: Request) -> Response:
         typed=typed,
         found=found,
         everyone=everyone,
+        most=FOUND_AT_MOST,
         searched=searched(view.plan),
         active="campaigns",
     )

@@ -62,6 +62,7 @@ def test_a_wrong_token_approves_nothing(review):
 def test_an_approval_is_of_one_fingerprint_and_any_change_voids_it(review, token):
     answer = review.post("/c/newsletter/approve", data=fields(review, token=token[0]))
     assert "approved by Kari" in answer.text
+    assert re.search(r"Kari approved these mails on \d+ \w{3} \d{4}, \d\d:\d\d UTC\.", answer.text)
     assert require_approval(plan(review)).by == "Kari"
     log = (review.app.state.desk.root / ".mailwright" / "approvals.jsonl").read_text()
     assert token[0] not in log

@@ -44,6 +44,32 @@ def test_a_block_is_named_under_the_pointer_and_opens_its_file(window, somebody)
     assert "lit" in page.locator("#slot-hero").get_attribute("class")
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + 300)
     page.wait_for_url(re.compile(r"/source\?file=blocks%2Fhero%2F.*#L\d+"))
+    page.wait_for_selector(".aboutfile")  # what the checks say has replaced the lines meanwhile
+    line = page.locator(".code li.lit")
+    assert line.locator("span").first.inner_text().startswith("<mj-section")
+    assert page.url.endswith("#" + line.get_attribute("id"))
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_each_inbox_shows_where_the_preheader_begins(window, somebody, width):
+    page = window(width).open(f"/c/newsletter/mail?id={somebody}")
+    for client in ("gmail", "apple", "outlook"):
+        row = page.locator(f".{client} .inbox-row").bounding_box()
+        said = page.locator(f".{client} .inbox-pre").bounding_box()
+        assert said["x"] + 80 < row["x"] + row["width"], client
+        assert row["y"] < said["y"] < row["y"] + row["height"], client
+
+
+def test_all_who_are_found_stand_on_the_page_without_a_box_to_scroll_in(window):
+    page = window().open("/c/newsletter/find?q=an")
+    assert page.locator(".found li a").count() == 20
+    assert "the first 20" in page.locator(".found").inner_text()
+    assert page.evaluate("(f => f.scrollHeight - f.clientHeight)(document.querySelector('.found'))") == 0
+
+
+def test_the_arm_of_an_experiment_is_told_once(window, somebody):
+    page = window().open(f"/c/newsletter/mail?id={somebody}")
+    assert page.locator(".trace h3", has_text=re.compile("experiment", re.I)).count() == 1
 
 
 def test_a_save_shows_in_the_open_mail(window, somebody, shop):

@@ -3,6 +3,7 @@
 import re
 import shutil
 import threading
+import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -17,6 +18,7 @@ from preview.desk import Desk
 from preview.ground import request_for
 from preview.mail import make_mail
 from preview.settings import PreviewSettings
+from preview.views import context
 from preview.watched import Kind, kind_of
 from preview.work import Work
 from preview_server import create_app
@@ -28,6 +30,19 @@ def desk(shop, tmp_path):
     made = Desk(shutil.copytree(shop, tmp_path / "shop"), PreviewSettings(workers=1))
     yield made
     made.close()
+
+
+@pytest.mark.parametrize(
+    "page", ["sheet", "next", "segments", "compare", "approval", "find?q=a", "mail?id=x"]
+)
+def test_a_page_that_would_wait_shows_how_far_the_work_is(shop, monkeypatch, page):
+    monkeypatch.setattr(context, "PATIENCE_S", 0.001)
+    monkeypatch.setattr(Desk, "view", lambda *_, **__: time.sleep(0.2))
+    app = create_app(shop, settings=PreviewSettings(workers=1, watch=False))
+    with TestClient(app, base_url="http://127.0.0.1:8787") as client:
+        answer = client.get(f"/c/newsletter/{page}", headers={"accept": "text/html"})
+    assert answer.status_code == 200
+    assert 'hx-get="/c/newsletter/progress"' in answer.text
 
 
 def test_nobody_waits_for_a_glance(desk):
