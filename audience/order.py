@@ -65,6 +65,14 @@ def _numbered(key: pa.Array) -> pa.Array:
     return pc.rank(key.dictionary, tiebreaker="dense").take(key.indices)
 
 
+def _step(steps: npt.NDArray[np.int64]) -> int:
+    """What divides all of them. That of a few mostly divides the others too, which is seen much sooner."""
+    step = int(np.gcd.reduce(steps[:LOOK]))
+    if step > 1 and (steps % step).any():
+        step = int(np.gcd.reduce(steps))
+    return step or int(np.gcd.reduce(steps)) or 1
+
+
 def _packed(numbers: list[pa.Array]) -> npt.NDArray[np.int64] | None:
     """The keys of each row as one whole number of the same order; None where one has not enough bits."""
     packed: npt.NDArray[np.int64] | None = None
@@ -78,7 +86,7 @@ def _packed(numbers: list[pa.Array]) -> npt.NDArray[np.int64] | None:
         if high - low >= left:
             return None
         steps = whole.fill_null(low).to_numpy(zero_copy_only=False) - low
-        step = int(np.gcd.reduce(steps)) or 1
+        step = _step(steps)
         width = (high - low) // step + 2  # NULL is after the last
         left //= width
         if not left:

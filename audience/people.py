@@ -25,7 +25,14 @@ _TIMES = ("identity.newest_by", "retention.registered")
 
 
 def read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Identities:
-    """The profiles of the workspace, sorted by id, and which ids were merged into which.
+    """The profiles of the workspace, sorted by id, and which ids were merged into which."""
+    found = read_people(root, spec, report)
+    found.profiles = share_mailboxes(found.profiles, report)
+    return found
+
+
+def read_people(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Identities:
+    """The same but for ``share_mailboxes``, which nothing waits for that reads only ids.
 
     Defaults are filled in last, so that a default never outlives a known value of the same person.
     """
@@ -42,7 +49,7 @@ def read_profiles(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Id
     found = unify(table.drop_columns([_ROW]), table.column(_ROW), spec.identity)
     report.merges, report.candidates = found.merges, found.candidates
     report.notes += found.notes
-    found.profiles = _share_mailboxes(with_defaults(found.profiles, schema), report)
+    found.profiles = with_defaults(found.profiles, schema)
     return found
 
 
@@ -89,7 +96,7 @@ def _check_names(spec: WorkspaceSpec, known: Schema) -> None:
                 raise DataError(f"mailwright.yaml: {where}: {name} is no date and no timestamp")
 
 
-def _share_mailboxes(profiles: pa.Table, report: AudienceReport) -> pa.Table:
+def share_mailboxes(profiles: pa.Table, report: AudienceReport) -> pa.Table:
     """Whoever unsubscribed at an address is unsubscribed at it, under every profile that has it."""
     keys, gone = profiles.column("email_key"), profiles.column("unsubscribed")
     times = pc.value_counts(keys.drop_null()).field("counts")

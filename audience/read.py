@@ -10,7 +10,7 @@ from pathlib import Path
 
 from audience.features import add_features
 from audience.feedback import add_feedback
-from audience.people import read_profiles
+from audience.people import read_people, share_mailboxes
 from audience.quality import check_expectations
 from audience.report import AudienceReport, RefusedDataError, write_rejects
 from audience.retention import expire
@@ -46,11 +46,12 @@ def read_audience(
     report = AudienceReport()
     with ThreadPoolExecutor(max_workers=1) as meanwhile:  # most of reading is work that threads share
         incoming = meanwhile.submit(take_in_interactions, root, spec)
-        people = read_profiles(root, spec, report)
+        people = read_people(root, spec, report)
         items = read_items(root, spec, report)
-        interactions = read_interactions(
-            incoming.result(), spec, report, people.profiles, people.aliases, items, now
-        )
+        happened = incoming.result()
+        shared = meanwhile.submit(share_mailboxes, people.profiles, report)
+        interactions = read_interactions(happened, spec, report, people.profiles, people.aliases, items, now)
+        people.profiles = shared.result()
     interactions = add_feedback(
         interactions,
         feedback,

@@ -31,7 +31,8 @@ class RfmCuts:
 
 def rfm_cuts(features: pa.Table, *, now: datetime) -> RfmCuts:
     """The cuts of these profiles: values that occur, the smallest that reaches each share of the buyers."""
-    buyers = features.filter(pc.greater(features.column("purchases"), 0))
+    read = features.select(["purchases", "last_purchase_at", "purchases_365d", "spent_365d"])
+    buyers = read.filter(pc.greater(read.column("purchases"), 0))
     if not buyers.num_rows:
         return RfmCuts((), (), ())
     measures = _measures(buyers, now)

@@ -90,12 +90,15 @@ class Desk:
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
-    def ground(self, stages: Stages | None = None) -> Ground:
-        """What the campaigns stand on. Raises MailwrightError when it has never been whole."""
+    def ground(self, stages: Stages | None = None, campaign: str | None = None) -> Ground:
+        """What the campaigns stand on; ``campaign`` is compiled beside the reading of data, if they are read.
+
+        Raises MailwrightError when it has never been whole.
+        """
         with self._lock:
             if self._ground is None or self._changed:
                 try:
-                    self._ground = self._reread(stages or Stages())
+                    self._ground = self._reread(stages or Stages(), campaign)
                     self._ground_error = None
                 except MailwrightError as error:
                     if self._ground is None:
@@ -131,7 +134,7 @@ class Desk:
         """
         with self._lock:
             stages = stages or Stages()
-            ground = self.ground(stages)
+            ground = self.ground(stages, campaign)
             held = self._held.get(campaign)
             if held is None:
                 held = self._held[campaign] = _Held(
@@ -231,10 +234,10 @@ class Desk:
                     held.saved |= frozenset(files)
             return self.looked_at()
 
-    def _reread(self, stages: Stages) -> Ground:
+    def _reread(self, stages: Stages, campaign: str | None) -> Ground:
         ground = self._ground
         if ground is None or self._changed & {Kind.CONFIG, Kind.DATA}:
-            return read_ground(self.root, self.settings, stages)
+            return read_ground(self.root, self.settings, stages, campaign)
         if Kind.SEGMENTS in self._changed:
             return reread_segments(ground)
         return reread_campaigns(ground)
@@ -274,6 +277,7 @@ def _whole_plan(ground: Ground, campaign: str, settings: PreviewSettings, stages
         ground.segmentation,
         ground.model,
         stages,
+        compiling=ground.compiling.pop(campaign, None),
         shared=partial(recommended, ground),
         outlined=stages.outlined if isinstance(stages, Work) else None,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -14,6 +15,7 @@ from mailwright.catalog import segment_catalog
 from mailwright.engine import (
     Request,
     Source,
+    compile_mail,
     join_columns,
     read_workspace,
     recommend,
@@ -23,7 +25,7 @@ from mailwright.engine import (
 )
 from mailwright.experiments import read_promotions
 from mailwright.progress import Stages
-from mailwright.workspace import Workspace, open_workspace
+from mailwright.workspace import Assets, Workspace, open_workspace
 from preview.settings import PreviewSettings
 from recommend import Model, Recommendations
 from render import CompiledCampaign
@@ -41,6 +43,8 @@ class Ground:
     source: Source
     segmentation: Segmentation
     model: Model
+    compiling: dict[str, Future[CompiledCampaign]] = field(default_factory=dict, compare=False, repr=False)
+    """Mails begun while the data were read; whoever takes one takes it out."""
     memo: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
     """What pages have computed from it and need again."""
     joined: dict[tuple[Any, ...], tuple[Recommendations, pa.Table]] = field(
@@ -61,30 +65,48 @@ class Ground:
         return event_views(interactions, [profile_id]).get(profile_id) or EventView()
 
 
-def read_ground(root: Path, settings: PreviewSettings, stages: Stages) -> Ground:
-    """Read, segment and train: the stages of a run that do not depend on a campaign."""
+def read_ground(root: Path, settings: PreviewSettings, stages: Stages, campaign: str | None = None) -> Ground:
+    """Read, segment and train: the stages of a run that do not depend on a campaign.
+
+    The mail of ``campaign`` is compiled meanwhile, which needs no data.
+    """
     workspace = open_workspace(root)
     now = clock_of(workspace, settings)
     seed = workspace.spec.seed if settings.seed is None else settings.seed
+    compiling = {} if campaign is None else {campaign: _compile(workspace, now, seed, campaign, settings)}
     with stages("read"):
         source = read_workspace(workspace, now=now)
     with stages("segment"):
         segmentation = segment_audience(workspace, source.audience, now=now)
     with stages("train") as progress:
         model = trained_model(workspace, source.audience, now=now, seed=seed, progress=progress)
-    return Ground(workspace, now, seed, source, segmentation, model)
+    return Ground(workspace, now, seed, source, segmentation, model, compiling)
+
+
+def _compile(
+    workspace: Workspace, now: datetime, seed: int, campaign: str, settings: PreviewSettings
+) -> Future[CompiledCampaign]:
+    def work() -> CompiledCampaign:
+        request = _request(workspace, now, seed, campaign, settings)
+        folder, address = workspace.state / "assets", workspace.spec.assets_base_url
+        return compile_mail(request, Assets(workspace.root, folder, address))
+
+    thread = ThreadPoolExecutor(max_workers=1)
+    found = thread.submit(work)
+    thread.shutdown(wait=False)
+    return found
 
 
 def reread_campaigns(ground: Ground) -> Ground:
     """The same ground under campaign and trigger files that changed."""
-    return replace(ground, workspace=open_workspace(ground.workspace.root), memo={})
+    return replace(ground, workspace=open_workspace(ground.workspace.root), compiling={}, memo={})
 
 
 def reread_segments(ground: Ground) -> Ground:
     """The same audience in segments that changed."""
     workspace = open_workspace(ground.workspace.root)
     segmentation = segment_audience(workspace, ground.source.audience, now=ground.now)
-    return replace(ground, workspace=workspace, segmentation=segmentation, memo={}, joined={})
+    return replace(ground, workspace=workspace, segmentation=segmentation, compiling={}, memo={}, joined={})
 
 
 def recommended(
@@ -104,15 +126,21 @@ def recommended(
 
 def request_for(ground: Ground, campaign: str, settings: PreviewSettings) -> Request:
     """What ``send`` would be asked for, of this campaign, now."""
+    return _request(ground.workspace, ground.now, ground.seed, campaign, settings)
+
+
+def _request(
+    workspace: Workspace, now: datetime, seed: int, campaign: str, settings: PreviewSettings
+) -> Request:
     return Request(
-        workspace=ground.workspace,
+        workspace=workspace,
         campaign=campaign,
-        now=ground.now,
-        seed=ground.seed,
-        occasion=ground.workspace.campaign(campaign).value.occasion,
+        now=now,
+        seed=seed,
+        occasion=workspace.campaign(campaign).value.occasion,
         secret=settings.secret,
         workers=settings.workers,
-        promotions=read_promotions(ground.workspace),
+        promotions=read_promotions(workspace),
     )
 
 

@@ -36,7 +36,7 @@ def fills_every_list(
     catalogue = read_catalogue(items, spec)
     events = read_events(interactions.slice(0, LOOKED_AT), items["item_id"], spec, now)
     met = events.item[events.age < FADED * spec.popularity_half_life_days]
-    popular = np.unique(met[catalogue.allowed[met]])
+    popular = np.flatnonzero(np.bincount(met[catalogue.allowed[met]]))
     of_category = np.bincount(catalogue.category[popular] + 1, minlength=1)
     cap = np.full(len(of_category), spec.max_per_category or len(popular))
     cap[0] = len(popular)  # an item without a category belongs to none that could be full

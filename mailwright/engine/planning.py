@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -67,19 +68,20 @@ def plan_campaign(
     model: Model,
     stages: Stages,
     *,
+    compiling: Future[CompiledCampaign] | None = None,
     shared: Shared | None = None,
     outlined: Callable[[Outline], None] | None = None,
 ) -> Plan:
     """Run the columnar stages that depend on the campaign; those before it are the same for all campaigns.
 
-    ``shared`` gives the recommendations where everybody has the campaign's strategy, and with them everyone
-    joined: campaigns that ask for the same may share them, unless what was shown last is left out of each.
-    ``outlined`` is told who gets which block as soon as that is certain, which may be before anything is
-    recommended.
+    ``compiling`` is the mail, where it was begun before (``compile_mail``). ``shared`` gives the
+    recommendations where everybody has the campaign's strategy, and with them everyone joined: campaigns that
+    ask for the same may share them, unless what was shown last is left out of each. ``outlined`` is told who
+    gets which block as soon as that is certain, which may be before anything is recommended.
     """
     audience = source.audience
     with stages("compile"):
-        compiled = compile_mail(request, source.assets)
+        compiled = compile_mail(request, source.assets) if compiling is None else compiling.result()
     assignment = assign(request, compiled, audience.profiles["profile_id"])
     arms = arm_columns(assignment)
     with stages("admit"):

@@ -10,9 +10,10 @@ from dataclasses import replace
 import pytest
 from starlette.testclient import TestClient
 
-from mailwright.engine import outline, plan_campaign
+from mailwright.engine import compile_mail, outline, plan_campaign, planning
 from mailwright.errors import MailwrightError
 from mailwright.progress import Stages
+from preview import ground
 from preview.census import take_census
 from preview.desk import Desk
 from preview.ground import request_for
@@ -79,16 +80,45 @@ def test_who_gets_which_block_is_told_before_anything_is_recommended(desk):
     assert work.outline.census == take_census(view.plan)
 
 
+def test_the_first_campaign_is_compiled_once_while_the_data_are_read(desk, monkeypatch):
+    compiled, reading = threading.Event(), ground.read_workspace
+    monkeypatch.setattr(ground, "compile_mail", lambda *given: (compile_mail(*given), compiled.set())[0])
+    monkeypatch.setattr(planning, "compile_mail", None)
+
+    def read(*given, **named):
+        assert compiled.wait(60)
+        return reading(*given, **named)
+
+    monkeypatch.setattr(ground, "read_workspace", read)
+    first = desk.view("newsletter")
+    assert not first.ground.compiling
+    monkeypatch.undo()
+    again = plan_campaign(
+        first.plan.request, first.plan.source, first.plan.segmentation, first.plan.model, Stages()
+    )
+    assert again.fingerprint == first.plan.fingerprint
+
+
+def test_an_error_in_the_first_campaign_says_where_and_is_mended_by_a_save(desk):
+    block = desk.root / "blocks" / "hero" / "cabin.mjml"
+    text = block.read_text()
+    block.write_text(text.replace("</mj-text>", "{{ nobody_knows }}</mj-text>", 1))
+    with pytest.raises(MailwrightError, match="nobody_knows"):
+        desk.view("newsletter")
+    block.write_text(text)
+    assert desk.view("newsletter").error is None
+
+
 def test_what_is_certain_ahead_is_so_by_the_settings_of_the_model(desk, monkeypatch):
     asked = []
     monkeypatch.setattr(outline, "fills_every_list", lambda *given, **_: asked.append(given[2]) or False)
-    ground = desk.ground()
-    tuned = replace(ground.model.info, tuning={"popularity_half_life_days": 3.5})
+    here = desk.ground()
+    tuned = replace(here.model.info, tuning={"popularity_half_life_days": 3.5})
     plan_campaign(
-        request_for(ground, "newsletter", desk.settings),
-        ground.source,
-        ground.segmentation,
-        replace(ground.model, info=tuned),
+        request_for(here, "newsletter", desk.settings),
+        here.source,
+        here.segmentation,
+        replace(here.model, info=tuned),
         Stages(),
         outlined=lambda _: None,
     )

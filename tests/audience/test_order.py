@@ -1,0 +1,30 @@
+"""Rows are in the order of their keys, however they are packed into one number."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audience import order
+from audience.order import sorted_rows
+
+TIME = pa.timestamp("us", "UTC")
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from("abc"), st.none() | st.integers(-5, 5).map(lambda n: n * 60)), max_size=30
+    )
+)
+def test_rows_are_in_order_and_nothing_is_last(rows):
+    keys = [pa.array([who for who, _ in rows], pa.string()), pa.array([at for _, at in rows], TIME)]
+    expected = sorted(range(len(rows)), key=lambda n: (rows[n][0], rows[n][1] is None, rows[n][1] or 0))
+    assert sorted_rows(keys).to_pylist() == expected
+
+
+def test_a_step_that_only_the_first_rows_have_is_none(monkeypatch):
+    monkeypatch.setattr(order, "LOOK", 4)
+    at = np.array([0, 60, 120, 180, 61, 60])
+    assert sorted_rows([pa.array(at, TIME)]).to_pylist() == [0, 1, 5, 4, 2, 3]
