@@ -20,13 +20,12 @@ from mailwright.errors import SendError
 from triggers.calls import Reading
 from triggers.histogram import Histogram
 from triggers.ingest import Ingested
+from triggers.lanes import Lanes
 from triggers.log import say
 from triggers.tracing import here, span
 
 GROUP_S = 0.005
 """How long the first request of a group waits for others: one commit costs about 3 ms, whatever is in it."""
-MOST_TOGETHER = 2_000
-"""Calls of one commit."""
 MOST_QUEUED = 20_000
 """Calls that wait to be committed; whoever comes then is told to come again (429)."""
 MOST_NOTES = 100
@@ -58,9 +57,6 @@ class _Request:
     """Of the request, where traces are collected."""
 
 
-_Ready = tuple[_Request, Reading]
-
-
 class Commits:
     """``submit`` may be called by any thread; ``read_calls`` and ``run`` are each one thread's work."""
 
@@ -69,7 +65,7 @@ class Commits:
     ) -> None:
         self._read, self._take, self._clock, self._most = read, take, clock, most_queued
         self._asked: queue.Queue[_Request] = queue.Queue()
-        self._ready: queue.Queue[_Ready] = queue.Queue()
+        self._ready: Lanes[_Request] = Lanes()
         self._lock = threading.Lock()
         self._stopping = False
         self._open = 0
@@ -113,12 +109,12 @@ class Commits:
                 self._fail(request, error)
                 self._close([request])
             else:
-                self._ready.put((request, reading))
+                self._ready.put(request, reading)
 
     def run(self, stored: Callable[[], object]) -> None:
         """Store what was read; ``stored`` is called after each commit."""
         while not (self._stopping and not self._open):
-            group = self._group()
+            group = self._ready.take(patience_s=IDLE_S, together_s=GROUP_S)
             if not group:
                 continue
             started = time.monotonic()
@@ -132,23 +128,7 @@ class Commits:
             self.seconds.observe(time.monotonic() - started)
             stored()
 
-    def _group(self) -> list[_Ready]:
-        """The requests of the next commit: the first that comes, and what comes within ``GROUP_S`` of it."""
-        try:
-            group = [self._ready.get(timeout=IDLE_S)]
-        except queue.Empty:
-            return []
-        size, until = len(group[0][0].calls), time.monotonic() + GROUP_S
-        while size < MOST_TOGETHER:
-            try:
-                one = self._ready.get(timeout=max(0.0, until - time.monotonic()))
-            except queue.Empty:
-                break
-            group.append(one)
-            size += len(one[0].calls)
-        return group
-
-    def _commit_group(self, group: list[_Ready]) -> None:
+    def _commit_group(self, group: list[tuple[_Request, Reading]]) -> None:
         try:
             done = self._take([reading for _, reading in group], now=self._clock())
         except Exception as error:

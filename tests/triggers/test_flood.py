@@ -11,7 +11,9 @@ import sqlalchemy as sa
 import triggers.features as features
 from rules import Rule
 from tests.triggers.conftest import NOW, identify, track
+from triggers import Worker
 from triggers.begin import EACH
+from triggers.lanes import Lanes
 from triggers.profile import MOST_EVENTS
 from triggers.schema import events
 
@@ -111,3 +113,40 @@ def test_a_flood_before_somebody_is_known_is_cancelled_with_the_rest(opened, sql
     with live.store.db.read() as connection:
         runs = live.store.runs_of(connection, "anonymous:x")
         assert {(run.state, run.reason) for run in runs} == {("cancelled", "identified")}
+
+
+def test_whoever_comes_after_a_flood_is_stored_before_it(opened, sqlite_url, monkeypatch):
+    live = opened(sqlite_url, only=["welcome"])
+    take, order = live.take, []
+
+    def noted(readings, **more):
+        order.append([call.user for reading in readings for call in reading.taken])
+        return take(readings, **more)
+
+    monkeypatch.setattr(live, "take", noted)
+    monkeypatch.setattr("triggers.commits.GROUP_S", 1.0)
+    worker = Worker(live, clock=lambda: NOW, runs=False)
+    flood = [worker.submit(calls_of("p0", 150, n)) for n in range(0, 1_500, 150)]
+    other = worker.submit([*calls_of("p1", 1), *calls_of("p2", 1)])
+    again = worker.submit(calls_of("p0", 1, 5_000))
+    with worker:
+        assert other.result(60).accepted == 2
+        assert sum(one.result(60).accepted for one in [*flood, again]) == 1_501
+    assert {"p1", "p2"} <= set(order[0])
+    assert [len(group) for group in order] == [150 + 2 + 300, 300, 300, 300, 151]
+    assert order[-1][-1] == "p0"
+
+
+def test_a_batch_of_many_people_is_not_held_up_by_one_of_them(opened, sqlite_url):
+    lanes = Lanes()
+    live = opened(sqlite_url, only=["welcome"])
+    for name, calls in (
+        ("flood", calls_of("p0", 500)),
+        ("more", calls_of("p0", 10, 500)),
+        ("mixed", [*calls_of("p0", 5, 600), *calls_of("p1", 5)]),
+    ):
+        lanes.put(name, live.read(calls, now=NOW, source="http"))
+    assert [name for name, _ in lanes.take(patience_s=0, together_s=0)] == ["mixed", "flood"]
+    assert [name for name, _ in lanes.take(patience_s=0, together_s=0)] == ["more"]
+    assert lanes.take(patience_s=0, together_s=0) == []
+    assert not lanes._waiting

