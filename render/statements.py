@@ -54,8 +54,8 @@ class Statements(Lines):
                 self.line("else:")
             self.indent += 1
             if self.module.record:
-                what = spelt(test) if test is not None else "else"
-                self.module.arms.append((f"{what} → arm {position + 1}", _first_segment(body, self.segment)))
+                what = f"if {spelt(test)}" if test is not None else _otherwise(branches)
+                self.module.arms.append((what, _first_segment(body, self.segment)))
                 self.line(f"arms.append({len(self.module.arms) - 1})")
             self.body(body, scope)
             self.line("pass")
@@ -207,6 +207,13 @@ def _set_in(body: Sequence[nodes.Node]) -> Iterator[str]:
             yield node.target.name
         elif not isinstance(node, (nodes.For, nodes.With)):
             yield from _set_in(list(node.iter_child_nodes()))
+
+
+def _otherwise(branches: Sequence[tuple[nodes.Node | None, object]]) -> str:
+    """What the last arm of an ``if`` is called: it is read far from the conditions before it."""
+    tests = [spelt(test) for test, _ in branches if test is not None]
+    none = f"not {', nor '.join(tests)}" if len(tests) <= 2 else f"none of {len(tests)} conditions"
+    return f"otherwise ({none})"
 
 
 def _first_segment(body: Sequence[nodes.Node], before: int) -> int:

@@ -68,8 +68,11 @@ def test_full_coverage_is_what_the_mails_say(tmp_path: Path, workers: int) -> No
     }
     assert next(b.failed for b in found.blocks if b.block == "vip") == 100
     assert found.largest_bytes == max(len(mail["html"]) for mail in mails)
-    arms = {seen.what.rsplit(" ", 1)[1]: seen.mails for seen in found.arms}
-    assert arms == {"1": 270, "2": 150, "3": 180}
+    assert {seen.what: seen.mails for seen in found.arms} == {
+        "if points > 10": 270,
+        "if points > 5": 150,
+        "otherwise (not points > 10, nor points > 5)": 180,
+    }
     (fallback,) = found.fallbacks
     assert (fallback.what, fallback.mails) == ("first_name", 460)
     assert fallback.where.startswith("templates/t/template.mjml:2:")

@@ -111,11 +111,11 @@ def _lines(found: Coverage, not_eligible: Mapping[str, int]) -> Iterator[str]:
     for variant, count in sorted(found.variants.items(), key=lambda pair: -pair[1])[:_MOST]:
         size = f", at most {sizes[variant]:,} bytes" if variant in sizes else ""
         blocks = "; ".join(slot.partition("=")[2] or "–" for slot in variant.split(";"))
-        yield f"  {count:,} mails{size}: {blocks}"
+        yield f"  {_mails(count)}{size}: {blocks}"
     if found.fallbacks:
         yield "fallbacks:"
     for seen in found.fallbacks:
-        yield f"  {seen.mails:,} mails: {seen.what}, {seen.where}"
+        yield f"  {_mails(seen.mails)}: {seen.what}, {seen.where}"
     if found.largest_profile:
         yield f"largest mail: {found.largest_bytes:,} bytes ({found.largest_profile})"
         yield f"mails that rest on a block that needs nothing: {found.fallback_mails:,}"
@@ -125,11 +125,15 @@ def _lines(found: Coverage, not_eligible: Mapping[str, int]) -> Iterator[str]:
         yield f"  {pick.profile_id}: {', '.join(shows)}"
 
 
+def _mails(count: int) -> str:
+    return "1 mail" if count == 1 else f"{count:,} mails"
+
+
 def _worded(shown: str) -> str:
     """``block|hero/vip|hero`` as people say it."""
     kind, rest = shown.split("|", 1)
     what, _, where = rest.rpartition("|")
-    return what if kind == "block" else f"{what} ({where})"
+    return what if kind == "block" else f"{'fallback of ' * (kind == 'fallback')}{what} ({where})"
 
 
 def lint_campaign(
