@@ -33,7 +33,7 @@ from preview.paper import STATIC, Paper
 from preview.settings import PreviewSettings
 from preview.views.context import NotYetShownError
 
-__all__ = ["PreviewSettings", "create_app", "listen", "serve"]
+__all__ = ["PreviewSettings", "create_app", "listen", "serve", "server_of"]
 
 
 def create_app(workspace_root: Path, *, settings: PreviewSettings | None = None) -> Starlette:
@@ -80,13 +80,26 @@ def serve(
     actual = _with_port(settings, bound.getsockname()[1])
     app = create_app(workspace_root, settings=actual)
     app.state.desk.glance()  # a workspace that cannot be opened is said here, not in the browser
-    config = uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1)
     if ready is not None:
         ready(actual.address)
     if actual.open_browser:
         webbrowser.open(actual.address)
     with bound:
-        uvicorn.Server(config).run(sockets=[bound])
+        server_of(app).run(sockets=[bound])
+
+
+class _Server(uvicorn.Server):
+    """Ends the streams of open pages before it stops: cancelled, each would leave a traceback."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        live: Live = self.config.app.state.live  # type: ignore[union-attr]
+        live.close()
+        await super().shutdown(sockets)
+
+
+def server_of(app: Starlette) -> uvicorn.Server:
+    """The server of a preview; it waits a second at the end for pages that are being made."""
+    return _Server(uvicorn.Config(app, log_level="warning", access_log=False, timeout_graceful_shutdown=1))
 
 
 def listen(host: str = "127.0.0.1", port: int = 0) -> socket.socket:

@@ -28,12 +28,12 @@ def row_among(profile_ids: pa.ChunkedArray, profile_id: str) -> int:
     """The row of a profile among these ids; raises UsageError with an id like it."""
     found = pc.index(profile_ids, profile_id).as_py()
     if found < 0:
-        fix = did_you_mean(profile_id, _beginning_alike(profile_ids, profile_id))
+        fix = did_you_mean(profile_id, beginning_alike(profile_ids, profile_id))
         raise UsageError(f"there is no profile {profile_id!r}", fix=fix)
     return int(found)
 
 
-def _beginning_alike(profile_ids: pa.ChunkedArray, wanted: str) -> list[str]:
+def beginning_alike(profile_ids: pa.ChunkedArray, wanted: str) -> list[str]:
     """Of many ids those that begin most like the wanted one: comparing with a million takes minutes."""
     left = profile_ids
     for length in range(1, len(wanted) + 1):

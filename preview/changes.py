@@ -10,8 +10,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
+import pyarrow.compute as pc
+
 from mailwright.catalog import event_schemas, profile_schema
-from mailwright.errors import UsageError, did_you_mean
+from mailwright.errors import MailwrightError, UsageError, did_you_mean
+from mailwright.explain import beginning_alike
 from mailwright.model.schema import Schema
 from preview.ground import Ground
 from preview.typed import parse_age, parse_value
@@ -75,7 +79,8 @@ def read_changes(query: Iterable[tuple[str, str]], ground: Ground) -> Changes:
         elif name.startswith(ARM):
             arms[name.removeprefix(ARM)] = text
         elif name == "event" and text.strip():
-            happened += [read_event(line, events) for line in text.splitlines() if line.strip()]
+            items = ground.source.audience.items["item_id"]
+            happened += [read_event(line, events, items) for line in text.splitlines() if line.strip()]
         elif name == "forget":
             forget = text == "1"
         elif name == "now" and text.strip():
@@ -83,6 +88,17 @@ def read_changes(query: Iterable[tuple[str, str]], ground: Ground) -> Changes:
     if len(happened) > MOST_EVENTS:
         raise UsageError(f"these are more than {MOST_EVENTS} events")
     return Changes(attributes, tuple(happened), forget, now, arms)
+
+
+def problems_of(query: Iterable[tuple[str, str]], ground: Ground) -> dict[str, MailwrightError]:
+    """What is wrong with each part of an address that cannot be, by the part's name."""
+    found: dict[str, MailwrightError] = {}
+    for name, text in query:
+        try:
+            read_changes([(name, text)], ground)
+        except MailwrightError as error:
+            found[name] = error
+    return found
 
 
 def read_clock(text: str) -> datetime:
@@ -94,8 +110,11 @@ def read_clock(text: str) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
 
 
-def read_event(line: str, known: Mapping[str, Schema]) -> Happened:
-    """``order_completed KIT-011 2d``: an event, an item if it is about one, and how long ago if not now."""
+def read_event(line: str, known: Mapping[str, Schema], items: pa.ChunkedArray | None = None) -> Happened:
+    """``order_completed KIT-011 2d``: an event, an item if it is about one, and how long ago if not now.
+
+    Raises UsageError for what is none, and for an item that is not among ``items`` where they are given.
+    """
     words = line.split()
     name = words.pop(0)
     if name not in known:
@@ -107,4 +126,7 @@ def read_event(line: str, known: Mapping[str, Schema]) -> Happened:
         raise UsageError(
             f"{line!r} is no event", fix="write the event, then the item, then how long ago: 2d, 3h, 10m"
         )
+    if words and items is not None and pc.index(items, words[0]).as_py() < 0:
+        near = did_you_mean(words[0], beginning_alike(items, words[0]))
+        raise UsageError(f"there is no item {words[0]!r}", fix=near)
     return Happened(name, words[0] if words else None, ago or timedelta(), " ".join(line.split()))

@@ -20,10 +20,15 @@ from render.replay import Capturer
 NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,59}", re.ASCII)
 
 
-def save_case(mail: Mail, name: str) -> Path:
-    """Write ``tests/<name>/`` of the workspace and return the folder; nothing there is ever overwritten.
+class NameTakenError(UsageError):
+    """There is a test of this name."""
 
-    Raises UsageError for a name that is taken or is none, RenderError when there is no mail to save.
+
+def save_case(mail: Mail, name: str, *, overwrite: bool = False) -> Path:
+    """Write ``tests/<name>/`` of the workspace; a test there stays unless ``overwrite``. Returns the folder.
+
+    Raises UsageError for a name that is none, NameTakenError for one that is taken, RenderError when there
+    is no mail to save.
     """
     if not NAME.fullmatch(name):
         raise UsageError(f"{name!r} cannot name a test", fix="small letters, digits and -, at most 60")
@@ -31,11 +36,11 @@ def save_case(mail: Mail, name: str) -> Path:
         raise RenderError("there is no mail to save for this profile")
     root = mail.plan.request.workspace.root.resolve()
     folder = root / "tests" / name
-    if folder.exists() or not (root / "tests").resolve().is_relative_to(root):
-        raise UsageError(
-            f"there is a test {name!r} already", fix="take another name, or remove tests/" + name
-        )
-    folder.mkdir(parents=True)
+    if not folder.resolve().is_relative_to(root):
+        raise UsageError(f"tests/{name} is outside the workspace", fix="take another name")
+    if folder.exists() and not overwrite:
+        raise NameTakenError(f"there is a test {name!r} already", fix="take another name, or overwrite it")
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "case.yaml").write_text(_case(mail), encoding="utf-8", newline="\n")
     bench = Bench(mail.plan.request.workspace)
     run_cases(cases_of(bench.workspace, [name]), bench.make, update=True)

@@ -32,25 +32,34 @@ class Live:
     def __init__(self) -> None:
         self.opened = asyncio.Event()
         """Set whenever somebody opens a page."""
-        self._listeners: set[asyncio.Queue[dict[str, Any]]] = set()
+        self._listeners: set[asyncio.Queue[dict[str, Any] | None]] = set()
+        self._closed = False
 
     def tell(self, event: dict[str, Any]) -> None:
         for queue in self._listeners:
             queue.put_nowait(event)
 
+    def close(self) -> None:
+        """End every stream, and those still to come."""
+        self._closed = True
+        for queue in self._listeners:
+            queue.put_nowait(None)
+
     async def stream(self) -> AsyncIterator[bytes]:
-        """Server-sent events, until the browser goes away."""
-        queue: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
+        """Server-sent events, until the browser goes away or the server ends."""
+        queue: asyncio.Queue[dict[str, Any] | None] = asyncio.Queue()
         self._listeners.add(queue)
         self.opened.set()
         try:
             yield b'retry: 500\n\ndata: {"kind":"hello"}\n\n'
-            while True:
+            while not self._closed:
                 try:
                     event = await asyncio.wait_for(queue.get(), HEARTBEAT_S)
                 except TimeoutError:
                     yield b": still here\n\n"
                     continue
+                if event is None:
+                    return
                 yield b"data: " + orjson.dumps(event) + b"\n\n"
         finally:
             self._listeners.discard(queue)

@@ -29,7 +29,20 @@ def parse_value(text: str, attribute: Attribute, name: str) -> Any:
     if attribute.allowed is not None and value not in attribute.allowed:
         known = ", ".join(str(one) for one in attribute.allowed)
         raise UsageError(f"{name}: {text!r} is not allowed", fix=f"one of {known}")
+    low, high = attribute.min, attribute.max
+    if (low is not None and not value >= low) or (high is not None and not value <= high):  # not: NaN
+        raise UsageError(f"{name}: {text!r} is out of range", fix=_range(attribute))
     return value
+
+
+def _range(attribute: Attribute) -> str:
+    """The bounds of an attribute: "at least 0", "from 1 to 5"."""
+    low, high = (
+        f"{bound:g}" if isinstance(bound, float) else str(bound) for bound in (attribute.min, attribute.max)
+    )
+    if attribute.max is None:
+        return f"at least {low}"
+    return f"at most {high}" if attribute.min is None else f"from {low} to {high}"
 
 
 HINTS = {

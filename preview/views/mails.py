@@ -20,7 +20,7 @@ from preview.changes import Changes, read_changes
 from preview.desk import View
 from preview.display import for_display, with_own_pictures
 from preview.finder import FOUND_AT_MOST, find, searched, some, step
-from preview.goldens import save_case
+from preview.goldens import NameTakenError, save_case
 from preview.guard import mail_policy
 from preview.mail import Mail, chosen_row, make_mail, masked_row
 from preview.marked import marked_blocks, marked_html, marked_pieces
@@ -147,13 +147,28 @@ def find_mail(request: Request) -> Response:
 
 
 def _golden(request: Request, given: FormData) -> Response:
-    """Save the mail in view as a golden test, and go back to it."""
+    """Save the mail in view as a golden test, and go back to it; what is wrong is said at the form."""
     view = view_of(request)
     if desk_of(request).settings.mask:
         raise UsageError("tests are not saved while personal data is masked")
-    folder = save_case(mail_of(request, view), str(given.get("name", "")).strip())
-    query = [*request.query_params.multi_items(), ("saved", folder.name)]
-    return RedirectResponse(f"/c/{campaign_of(request)}/mail?{urlencode(query)}", status_code=303)
+    name, in_place = str(given.get("name", "")).strip(), "hx-request" in request.headers
+    try:
+        folder = save_case(mail_of(request, view), name, overwrite=given.get("overwrite") == name)
+    except UsageError as error:
+        if not in_place:
+            raise
+        return paper_of(request).page(
+            request,
+            "_golden.html",
+            campaign=campaign_of(request),
+            here=request.url.query,
+            typed=name,
+            golden_problem=error,
+            taken=isinstance(error, NameTakenError),
+        )
+    query = [pair for pair in request.query_params.multi_items() if pair[0] != "saved"]
+    there = f"/c/{campaign_of(request)}/mail?{urlencode([*query, ('saved', folder.name)])}"
+    return Response(headers={"hx-redirect": there}) if in_place else RedirectResponse(there, status_code=303)
 
 
 def mail_of(request: Request, view: View) -> Mail:
@@ -211,12 +226,15 @@ def page_values(request: Request, view: View, made: Mail) -> dict[str, Any]:
         "width_asked": look_of(request).width,
         "here": request.url.query,
         "saved": asked.get("saved", ""),
+        "typed": "",
+        "golden_problem": None,
+        "taken": False,
         "link": partial(_link, request),
         "swap": SWAP,
         "source": _source(made) if show == "source" else "",
         "headers": mime_headers(made.message()) if show == "headers" and result else (),
         **why_values(view, made),
-        **form_values(view.ground, made, changes_of(request, view)),
+        **form_values(view.ground, made.plan, made.values, changes_of(request, view)),
     }
 
 

@@ -30,7 +30,11 @@ def recommendations(request: Request) -> Response:
     ground = desk_of(request).ground()
     profiles = ground.source.audience.profiles
     asked = request.query_params.get("id", "").strip()
-    row = row_among(profiles["profile_id"], asked) if asked else _somebody(profiles)
+    row, problem = None, None
+    try:
+        row = _named(profiles, asked) if asked else _somebody(profiles)
+    except UsageError as error:
+        problem = error
     values = profiles.slice(row, 1).to_pylist()[0] if row is not None else None
     shown: dict[str, Any] = {"name": "", "history": (), "items": (), "note": "", "profile_id": ""}
     if values is not None and row is not None:
@@ -44,7 +48,14 @@ def recommendations(request: Request) -> Response:
             "note": note,
         }
     return paper_of(request).page(
-        request, "recommendations.html", active="recommendations", model=ground.model.info, **shown
+        request,
+        "recommendations.html",
+        status=200 if problem is None else 404,
+        active="recommendations",
+        model=ground.model.info,
+        asked=asked or shown["profile_id"],
+        problem=problem,
+        **shown,
     )
 
 
@@ -69,6 +80,15 @@ def item(request: Request) -> Response:
         facts=list(without_embeddings(items.slice(place, 1)).to_pylist()[0].items()),
         alike=[one for one in alike if one["source"] == "similar"] or alike,
     )
+
+
+def _named(profiles: pa.Table, asked: str) -> int:
+    """The profile of an id, or of an e-mail address in large or small letters. Raises UsageError for none."""
+    if "@" in asked:
+        found = int(pc.index(pc.utf8_lower(profiles["email"]), asked.lower()).as_py())
+        if found >= 0:
+            return found
+    return row_among(profiles["profile_id"], asked)
 
 
 def _somebody(profiles: pa.Table) -> int | None:

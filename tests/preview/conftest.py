@@ -9,10 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-import uvicorn
 from starlette.testclient import TestClient
 
-from preview_server import PreviewSettings, create_app, listen
+from preview_server import PreviewSettings, create_app, listen, server_of
 from tests.preview.shop import small_shop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -53,7 +52,7 @@ def serving(shop):
     """The address of a real server over a workspace, with live reload."""
     app = create_app(shop, settings=PreviewSettings(workers=1))
     bound = listen()
-    server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))
+    server = server_of(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [bound]}, daemon=True)
     thread.start()
     while not server.started:

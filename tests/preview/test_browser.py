@@ -143,6 +143,35 @@ def test_what_if_refuses_what_cannot_be_and_says_why(somebody, client):
     assert "did you mean &#39;points&#39;?" in answer.text
 
 
+@pytest.mark.parametrize(
+    ("field", "typed", "said"),
+    [
+        ("points", "-5", "points: '-5' is out of range: at least 0"),
+        ("birthday", "1901-02-03", "birthday: '1901-02-03' is out of range: from 1920-01-01 to 2020-12-31"),
+        ("event", "order_completed KIT-01l 2d", "there is no item 'KIT-01l': did you mean 'KIT-"),
+        ("event", "order_complete", "there is no event 'order_complete': did you mean 'order_completed'?"),
+    ],
+)
+def test_what_cannot_be_is_said_at_its_field_and_the_mail_stays(window, somebody, field, typed, said):
+    opened = window()
+    page = opened.open(f"/c/newsletter/mail?id={somebody}&set.first_name=Zaphod")
+    page.click("#tab-whatif")
+    page.fill("#f-city", "Voss")
+    page.fill(f"#f-{field}", typed)
+    page.click("#panel-whatif .button.primary >> nth=0")
+    told = page.locator(f"#f-{field}-problem")
+    told.wait_for()
+    assert said in told.inner_text()
+    assert page.locator(f"#f-{field}").input_value() == typed
+    assert page.locator(f"#f-{field}").get_attribute("aria-invalid") == "true"
+    assert page.locator("#f-city").input_value() == "Voss"
+    assert "Zaphod" in page.locator("h1").inner_text()
+    assert opened.barriers() == []
+    page.fill(f"#f-{field}", "")
+    page.click("#panel-whatif .button.primary >> nth=0")
+    page.wait_for_url(re.compile(r"set\.city=Voss"))
+
+
 def test_a_script_in_a_name_stays_text(window, client):
     rows = client.app.state.desk.view("newsletter").plan.everyone.to_pylist()
     evil = next(row for row in rows if "<script" in (row["first_name"] or ""))
@@ -233,7 +262,7 @@ def test_a_page_that_has_to_wait_shows_the_stages_and_then_itself(chromium, shop
         assert opened.complaints == []
 
 
-def test_a_mail_is_saved_as_a_golden_test_once(window, somebody, shop):
+def test_a_mail_is_saved_as_a_golden_test_and_overwritten_only_when_asked(window, somebody, shop):
     from render.golden import read_cases
 
     page = window().open(f"/c/newsletter/mail?id={somebody}&set.first_name=Zaphod")
@@ -246,6 +275,19 @@ def test_a_mail_is_saved_as_a_golden_test_once(window, somebody, shop):
     assert case.spec.profile["first_name"] == "Zaphod"
     assert (case.folder / "subject.txt").read_text().strip() in page.content()
     assert "</html>" in (case.folder / "mail.html").read_text(encoding="ascii")
+    page.goto(f"/c/newsletter/mail?id={somebody}&set.first_name=Trillian")
+    page.click("#tab-whatif")
+    page.fill("#golden-name", "zaphod-in-november")
+    page.click(".golden button")
+    page.wait_for_selector("#golden-problem")
+    assert "there is a test 'zaphod-in-november' already" in page.locator("#golden-problem").inner_text()
+    assert "Trillian" in page.locator("h1").inner_text()
+    assert "Zaphod" in (case.folder / "case.yaml").read_text(encoding="utf-8")
+    page.check(".golden [name=overwrite]")
+    page.click(".golden button")
+    page.wait_for_selector(".saved")
+    assert "Trillian" in (case.folder / "case.yaml").read_text(encoding="utf-8")
+    assert "Zaphod" not in (case.folder / "mail.html").read_text(encoding="ascii")
     again = window()
     answer = again.context.request.post("/c/newsletter/golden?id=x", form={"name": "other"})
     assert answer.status == 403
