@@ -34,8 +34,12 @@ def verify_file(path: Path, *, inliner: Inliner = "premailer") -> Verification:
     """
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} cannot be read: {error}", fix="name a file of MJML in UTF-8") from error
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error}", fix="name a file of MJML") from error
+    except UnicodeDecodeError as error:
+        raise TemplateError(
+            f"this is not UTF-8: {error.reason}", at=Location(path.name, 1), fix="save it as UTF-8"
+        ) from error
     names = sorted(_names(text, path) - SPECIAL - {*FUNCTIONS, "loop"})
     settings = WorkspaceSpec(
         name="verify",

@@ -60,7 +60,10 @@ class Lanes(Generic[Asked]):
             found.append(lane.popleft())
             reading = found[-1][1]
             size += len(reading.outcomes)
-            self._waiting -= _profiles(reading)  # which drops those of whom nothing waits
+            for name, count in _profiles(reading).items():
+                self._waiting[name] -= count
+                if not self._waiting[name]:
+                    del self._waiting[name]
         self._size -= size
         return found
 

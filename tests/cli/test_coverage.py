@@ -98,11 +98,13 @@ def test_any_mjml_file_is_held_against_the_slow_way(cli, tmp_path):
 def test_a_file_that_is_refused_does_not_keep_the_others_from_being_compared(cli, tmp_path):
     (tmp_path / "a.mjml").write_text("<mjml><mj-body>{{ a.__class__ }}</mj-body></mjml>")
     (tmp_path / "b.mjml").write_text(FILE)
+    (tmp_path / "aa.mjml").write_bytes(b"<mjml><mj-body>\xff</mj-body></mjml>")
     found = cli("verify-files", tmp_path)
     assert found.code == 1
-    refused, good = json.loads(found.out)["files"]
+    refused, other, good = json.loads(found.out)["files"]
     assert (refused["campaign"], refused["line"], refused["equal"]) == ("a", 1, False)
     assert refused["error"]
+    assert other["error"].startswith("this is not UTF-8")
     assert (good["campaign"], good["equal"], good["mails"]) == ("b", True, 5)
 
 

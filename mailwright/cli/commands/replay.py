@@ -34,6 +34,9 @@ def replay(
         def show(console: Console) -> None:
             verdict = f"DIFFERENT: {', '.join(found.different)}" if found.different else "the same bytes"
             console.print(f"{mail['subject']!r}, {found.bytes:,} bytes of HTML: {verdict}", markup=False)
+            if found.different:
+                name = space.spec.secret_env
+                console.print(f"  links are signed: {name} must be what it was on that day", markup=False)
 
         session.finish(asdict(found) | {"equal": not found.different}, show)
     if found.different:
