@@ -259,6 +259,10 @@ def report(plan: Plan, rendering: Rendering, sent: int, seconds: dict[str, float
         "sent": sent,
         "data": plan.source.audience.report.as_dict()["sources"],
         "rejects_file": str(plan.source.audience.report.rejects_file or ""),
+        "compiled": {
+            "mjml_runs": plan.compiled.stats.mjml_runs,
+            "inline_runs": plan.compiled.stats.inline_runs,
+        },
         "variants": len(plan.choices.variants),
         "segments": dict(plan.segmentation.sizes),
         "recommendation_sources": dict(rendering.sources.most_common()),

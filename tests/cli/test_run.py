@@ -1,6 +1,7 @@
 """``run`` and ``send``: the contract of their JSON, and that nobody is sent the same mail twice."""
 
 import re
+import shutil
 
 import pytest
 
@@ -40,6 +41,12 @@ def test_a_dry_run_after_a_send_does_all_but_the_sending(cli, starter):
     run(cli, starter, "--stub-esp", "--occasion", "monday")
     dry = run(cli, starter, "--dry-run", "--occasion", "monday")
     assert (dry["rendered"], dry["sent"]) == (5, 0)
+
+
+def test_the_report_says_that_mjml_and_inlining_ran_once(cli, starter):
+    shutil.rmtree(starter / ".mailwright", ignore_errors=True)
+    runs = [run(cli, starter, "--dry-run")["compiled"] for _ in range(2)]
+    assert runs == [{"mjml_runs": 1, "inline_runs": 1}, {"mjml_runs": 0, "inline_runs": 0}]
 
 
 def test_without_an_esp_mails_become_files(cli, starter):
