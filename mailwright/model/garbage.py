@@ -19,5 +19,6 @@ def settle_memory() -> None:
     gc.unfreeze()
     gc.collect()
     gc.freeze()
+    atexit.unregister(gc.unfreeze)
     atexit.register(gc.unfreeze)  # what is still frozen at the end, DuckDB reports as leaked, line by line
     collect_seldom()

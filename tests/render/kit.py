@@ -9,6 +9,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from mailwright.catalog import RECOMMENDATIONS
 from mailwright.errors import Location
 from mailwright.model.campaign import CampaignSpec
 from mailwright.model.links import LinkSigner
@@ -42,17 +43,7 @@ ATTRIBUTES = {
         },
     ),
     "last_purchase_at": Attribute(type="timestamp"),
-    "recommendations": Attribute(
-        type="list",
-        items=Attribute(
-            type="object",
-            fields={
-                "item_id": Attribute(type="string"),
-                "score": Attribute(type="number"),
-                **dict.fromkeys(("source", "reason"), Attribute(type="string")),
-            },
-        ),
-    ),
+    "recommendations": RECOMMENDATIONS,
 }
 CATALOG = RuleCatalog(
     attributes=ATTRIBUTES,
