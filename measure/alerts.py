@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, timedelta
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import duckdb
 import numpy as np
-import pandas as pd
 
 from measure.breakdown import tallies_of
 from measure.facts import Question, facts_of
 from measure.rates import benjamini_hochberg, rate, rate_difference, wilson
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 COMPLAINTS = 0.001
 """Above this share of delivered mail providers begin to distrust a sender: Google's guidelines for senders

@@ -6,18 +6,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import duckdb
 import numpy as np
-import pandas as pd
-from scipy import stats
+import scipy
 
 from mailwright.model.experiment import ArmSpec, ExperimentSpec, version_of
 from measure.facts import count
 from measure.metrics import HITS, column_of
 from measure.rates import Sample, holm, mean_difference, rate_difference, wilson
 from measure.sequential import sequential_difference
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RATIO_ALPHA = 0.001
 """Below this p-value the arms' sizes are not what the shares say, and nothing is concluded from them.
@@ -144,7 +146,7 @@ def ratio_p(profiles: Mapping[str, int], shares: Mapping[str, float]) -> float:
     if total == 0:
         return float("nan")
     observed = [profiles.get(arm, 0) for arm in shares]
-    return float(stats.chisquare(observed, [share * total for share in shares.values()]).pvalue)
+    return float(scipy.stats.chisquare(observed, [share * total for share in shares.values()]).pvalue)
 
 
 def _result(
@@ -177,6 +179,8 @@ def _result(
 
 def _by_day(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """``ExperimentResult.days``."""
+    import pandas as pd  # takes half a second, and results alone need it
+
     total = rows[column_of(metric)]
     days = pd.DataFrame(
         {
@@ -198,7 +202,8 @@ def _arm(name: str, sums: pd.DataFrame, metric: str, spec: ExperimentSpec | None
     sample = Sample.of(profiles, revenue, squares)
     if metric == "revenue":
         value = float(sample.mean)
-        half = float(stats.norm.isf(alpha / 2) * np.sqrt(sample.variance / profiles)) if profiles else np.nan
+        z = scipy.stats.norm.isf(alpha / 2)
+        half = float(z * np.sqrt(sample.variance / profiles)) if profiles else np.nan
         low, high = value - half, value + half
     else:
         value = float(Sample.of_rate(hits[metric], profiles).mean)

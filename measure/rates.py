@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
+import scipy
 
 Floats = npt.NDArray[np.float64]
 Numbers = npt.ArrayLike
@@ -34,7 +34,7 @@ def wilson(hits: Numbers, trials: Numbers, alpha: float = 0.05) -> tuple[Floats,
     Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927).
     """
     n = np.asarray(trials, float)
-    z = stats.norm.isf(alpha / 2)
+    z = scipy.stats.norm.isf(alpha / 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         p = np.asarray(hits, float) / n
         centre = (p + z * z / (2 * n)) / (1 + z * z / n)
@@ -76,8 +76,8 @@ def mean_difference(a: Sample, b: Sample, alpha: float = 0.05) -> Difference:
         spread = np.sqrt(va + vb)
         df = (va + vb) ** 2 / (va**2 / (a.n - 1) + vb**2 / (b.n - 1))
         t = value / spread
-        half = stats.t.isf(alpha / 2, df) * spread
-        p = np.asarray(2 * stats.t.sf(np.abs(t), df))
+        half = scipy.stats.t.isf(alpha / 2, df) * spread
+        p = np.asarray(2 * scipy.stats.t.sf(np.abs(t), df))
     return Difference(value, value - half, value + half, p)
 
 
@@ -128,9 +128,9 @@ def benjamini_hochberg(p_values: Numbers) -> Floats:
     known = ~np.isnan(p)
     adjusted = np.full(p.shape, np.nan)
     if known.any():
-        adjusted[known] = stats.false_discovery_control(p[known], method="bh")
+        adjusted[known] = scipy.stats.false_discovery_control(p[known], method="bh")
     return adjusted
 
 
 def _two_sided(z: Floats, unknown: npt.NDArray[np.bool_]) -> Floats:
-    return np.asarray(np.where(unknown, np.nan, 2 * stats.norm.sf(np.abs(z))))
+    return np.asarray(np.where(unknown, np.nan, 2 * scipy.stats.norm.sf(np.abs(z))))

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 import duckdb
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
-from pyarrow import fs
 
 from mailwright.errors import DataError
 from mailwright.model.message import Status
 
-Frame: TypeAlias = pa.Table | ds.Dataset
+if TYPE_CHECKING:
+    import pyarrow.dataset as ds
+
+Frame: TypeAlias = "pa.Table | ds.Dataset"
 """A table in memory, or a Parquet data set that is read as it is needed."""
 
 AT = pa.timestamp("us", tz="UTC")
@@ -143,13 +144,20 @@ def register(connection: duckdb.DuckDBPyConnection, frame: Frame | None, spec: T
 
 def _source(connection: duckdb.DuckDBPyConnection, frame: Frame, name: str) -> str:
     """The frame as SQL: a local Parquet data set is read by DuckDB itself, at half the cost."""
-    if isinstance(frame, ds.FileSystemDataset) and isinstance(frame.filesystem, fs.LocalFileSystem):
+    if not isinstance(frame, pa.Table) and _is_local(frame):
         files = frame.files
         if files and frame.format.default_extname == "parquet" and frame.schema == pq.read_schema(files[0]):
             quoted = ", ".join("'" + file.replace("'", "''") + "'" for file in files)
             return f"read_parquet([{quoted}], union_by_name := true)"
     connection.register(name, frame)
     return name
+
+
+def _is_local(frame: ds.Dataset) -> bool:
+    import pyarrow.dataset as ds  # brings pandas, half a second that most commands do without
+    from pyarrow import fs
+
+    return isinstance(frame, ds.FileSystemDataset) and isinstance(frame.filesystem, fs.LocalFileSystem)
 
 
 def _check_type(spec: TableSpec, field: pa.Field, have: pa.DataType) -> None:

@@ -12,7 +12,7 @@ to be believed before each arm has some events of both kinds: see ``experiments.
 from __future__ import annotations
 
 import numpy as np
-from scipy import optimize, special, stats
+import scipy
 
 from measure.rates import Difference, Floats, Sample
 
@@ -23,7 +23,7 @@ def mixture_variance(horizon: float, alpha: float) -> float:
     It makes the sequence tightest at ``horizon`` profiles in all (Waudby-Smith et al., appendix B.2), and
     must not depend on what has been seen. ``rho² = (-W₋₁(-α²/e) - 1) / horizon`` with Lambert's W.
     """
-    return float((-special.lambertw(-(alpha**2) / np.e, k=-1).real - 1) / horizon)
+    return float((-scipy.special.lambertw(-(alpha**2) / np.e, k=-1).real - 1) / horizon)
 
 
 def sequential_difference(a: Sample, b: Sample, *, alpha: float, horizon: float) -> Difference:
@@ -56,7 +56,7 @@ def profiles_needed(
         return float("inf")
     rho = mixture_variance(horizon, alpha)
     sigma = np.sqrt(unit_variance)
-    z = stats.norm.ppf(power)
+    z = scipy.stats.norm.ppf(power)
 
     def missing(log_n: float) -> float:
         n = np.exp(log_n)
@@ -67,7 +67,7 @@ def profiles_needed(
         return 2.0
     if missing(high) > 0:
         return float("inf")
-    return float(np.ceil(np.exp(optimize.brentq(missing, low, high))))
+    return float(np.ceil(np.exp(scipy.optimize.brentq(missing, low, high))))
 
 
 def _width(n: Floats, rho: float, alpha: float) -> Floats:

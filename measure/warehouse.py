@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 
 from mailwright.errors import DataError
@@ -46,4 +45,4 @@ def write_warehouse(question: Question, folder: Path) -> Mapping[Path, int]:
 
 
 def _table(frame: Frame) -> pa.Table:
-    return frame.to_table() if isinstance(frame, ds.Dataset) else frame
+    return frame if isinstance(frame, pa.Table) else frame.to_table()

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import sparse
+import scipy
 from surprise import NMF, SVD, BaselineOnly, KNNBasic, SVDpp
 from threadpoolctl import threadpool_limits
 
@@ -132,7 +132,7 @@ def _svdpp(task: _Task) -> Fitted:
         n_factors=spec.factors, n_epochs=spec.epochs, random_state=task.seed, cache_ratings=True
     )
     fitted = algorithm.fit(task.trainset())
-    met = sparse.csr_matrix(
+    met = scipy.sparse.csr_matrix(
         (np.ones(len(task.pairs.item)), task.pairs.item, task.pairs.start), shape=(task.profiles, task.items)
     )
     implied = (met @ fitted.yj) / np.sqrt(np.maximum(task.pairs.count, 1))[:, None]
@@ -166,7 +166,7 @@ def _knn(task: _Task) -> Fitted:
     trainset = RatedTrainset(pairs, task.items, rating, on_epoch=task.on_epoch)
     options = {"name": "pearson_baseline", "user_based": False, "shrinkage": KNN_SHRINKAGE}
     fitted = KNNBasic(sim_options=options, bsl_options={"method": "sgd"}, verbose=False).fit(trainset)
-    similar = nearest(sparse.csr_matrix(fitted.sim), 0, KEPT_NEIGHBOURS)
+    similar = nearest(scipy.sparse.csr_matrix(fitted.sim), 0, KEPT_NEIGHBOURS)
     return Fitted(*task.no_factors(), np.zeros(task.profiles), np.zeros(task.items), neighbours=similar)
 
 

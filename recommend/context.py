@@ -9,7 +9,7 @@ from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
-from scipy import sparse
+import scipy
 
 from audience.order import flat
 from mailwright.errors import DataError
@@ -77,7 +77,7 @@ class Context:
         return standard
 
     @cached_property
-    def history(self) -> sparse.csr_matrix:
+    def history(self) -> scipy.sparse.csr_matrix:
         """Rows × items: how strongly each profile is drawn to what it met.
 
         Without the quantity: how many were bought says how sure a liking is, not what else is liked.
@@ -85,16 +85,16 @@ class Context:
         return self.matrix(self.pairs, self.pairs.weight * faded(self.pairs.age, self.spec))
 
     @cached_property
-    def neighbours(self) -> sparse.csr_matrix:
+    def neighbours(self) -> scipy.sparse.csr_matrix:
         """Items × items of the catalogue: the model's similarity, rows and columns put where they are now."""
-        place = sparse.csr_matrix(
+        place = scipy.sparse.csr_matrix(
             (np.ones(int((self.model_item >= 0).sum())), _known(self.model_item)),
             shape=(self.catalogue.size, len(self.model.item_ids)),
         )
-        return sparse.csr_matrix(place @ self.model.neighbours @ place.T)
+        return scipy.sparse.csr_matrix(place @ self.model.neighbours @ place.T)
 
     @cached_property
-    def words(self) -> sparse.csr_matrix:
+    def words(self) -> scipy.sparse.csr_matrix:
         """Items × words, rows of unit length."""
         return word_vectors(self.catalogue)
 
@@ -154,10 +154,10 @@ class Context:
         other.__dict__.update({**kept, "asked": asked})
         return other
 
-    def matrix(self, pairs: Pairs, values: F64) -> sparse.csr_matrix:
+    def matrix(self, pairs: Pairs, values: F64) -> scipy.sparse.csr_matrix:
         """Rows × items of some pairs."""
         shape = (self.profiles.num_rows, self.catalogue.size)
-        return sparse.csr_matrix((values, pairs.item, pairs.start), shape=shape)
+        return scipy.sparse.csr_matrix((values, pairs.item, pairs.start), shape=shape)
 
 
 def _known(rows: I64) -> tuple[I64, I64]:

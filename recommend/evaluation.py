@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import sparse
+import scipy
 
 from audience.order import flat
 from mailwright.errors import DataError
@@ -135,7 +135,9 @@ def evaluate(
     return _evaluation(context, model, relevant, chain, plain, share, segments, n, now)
 
 
-def wanted(context: Context, interactions: pa.Table, items: pa.Table, now: datetime) -> sparse.csr_matrix:
+def wanted(
+    context: Context, interactions: pa.Table, items: pa.Table, now: datetime
+) -> scipy.sparse.csr_matrix:
     """Profiles × items: what each profile went for after the context's time, and could be shown."""
     later = interactions.filter(pc.greater(flat(interactions["at"]), pa.scalar(context.now)))
     events = read_events(later, items["item_id"], context.spec, now)
@@ -143,10 +145,10 @@ def wanted(context: Context, interactions: pa.Table, items: pa.Table, now: datet
     row = rows_of(events.profile_ids, context.profiles["profile_id"])[pairs.profile]
     keep: Mask = (row >= 0) & (pairs.bought if pairs.bought.any() else np.ones(len(row), bool))
     shape = (context.profiles.num_rows, items.num_rows)
-    found = sparse.csr_matrix((np.ones(int(keep.sum())), (row[keep], pairs.item[keep])), shape=shape)
+    found = scipy.sparse.csr_matrix((np.ones(int(keep.sum())), (row[keep], pairs.item[keep])), shape=shape)
     start, column = context.exclusions.start, context.exclusions.column
-    barred = sparse.csr_matrix((np.ones(len(column)), context.candidates[column], start), shape=shape)
-    found = sparse.csr_matrix(found - found.multiply(barred))
+    barred = scipy.sparse.csr_matrix((np.ones(len(column)), context.candidates[column], start), shape=shape)
+    found = scipy.sparse.csr_matrix(found - found.multiply(barred))
     found.eliminate_zeros()
     if not found.nnz:
         raise DataError(
@@ -169,7 +171,7 @@ def all_in_stock(items: pa.Table) -> pa.Table:
 def _evaluation(
     context: Context,
     model: Model,
-    relevant: sparse.csr_matrix,
+    relevant: scipy.sparse.csr_matrix,
     chain: Recommendations,
     plain: Recommendations,
     share: F64,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from mailwright.model.recommendation import Reason
 from recommend.arrays import F64, I64, Mask
@@ -88,7 +88,7 @@ def tell_seed(context: Context, code: int, kind: str) -> Reason:
     return Reason(kind, context.catalogue.titles[code // 4] if code >= 0 else "")
 
 
-def own_history(context: Context) -> sparse.csr_matrix | None:
+def own_history(context: Context) -> scipy.sparse.csr_matrix | None:
     """Rows × candidates: ``log(1 + days bought on)``; None where nothing is bought again.
 
     Not faded: on real purchases what was bought on many days is bought again, however long ago it was.
@@ -97,6 +97,6 @@ def own_history(context: Context) -> sparse.csr_matrix | None:
         return None
     pairs = context.pairs
     shape = (context.profiles.num_rows, context.catalogue.size)
-    return sparse.csr_matrix((np.log1p(pairs.times), pairs.item, pairs.start), shape=shape)[
+    return scipy.sparse.csr_matrix((np.log1p(pairs.times), pairs.item, pairs.start), shape=shape)[
         :, context.candidates
     ].tocsr()

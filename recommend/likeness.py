@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from recommend.arrays import F64, I64
 from recommend.context import Context
@@ -22,7 +22,7 @@ class Likeness:
         self._candidate_words = self._words[context.candidates].T.tocsr()
         self._candidate_near = near[:, context.candidates].tocsr()
 
-    def scores(self, history: sparse.csr_matrix) -> F64:
+    def scores(self, history: scipy.sparse.csr_matrix) -> F64:
         """Rows × candidates: ``history @ likeness``, dense."""
         words = ((history @ self._words) @ self._candidate_words).toarray()
         near = (history @ self._candidate_near).toarray() / self._scale

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from recommend.arrays import F64, I32, I64
 
@@ -42,7 +42,7 @@ class Judged:
     hit: F64
 
 
-def judge(items: I32 | I64, relevant: sparse.csr_matrix) -> Judged:
+def judge(items: I32 | I64, relevant: scipy.sparse.csr_matrix) -> Judged:
     """Judge recommended items (int[rows, n], -1: none) against relevant ones (rows × items, non-zero)."""
     rows, n = items.shape
     width = max(relevant.shape[1], 1)

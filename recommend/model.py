@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from scipy import sparse
+import scipy
 
 from recommend.arrays import F64, I64
 
@@ -63,10 +63,10 @@ class Model:
     """How long training took."""
 
     @cached_property
-    def neighbours(self) -> sparse.csr_matrix:
+    def neighbours(self) -> scipy.sparse.csr_matrix:
         """float64[items, items]: how much the item of the column goes with the item of the row."""
         size = len(self.item_ids)
-        return sparse.csr_matrix(
+        return scipy.sparse.csr_matrix(
             (self.neighbour_weight, self.neighbour_item, self.neighbour_start), shape=(size, size)
         )
 

@@ -9,7 +9,7 @@ stays sparse on any catalogue.
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from recommend.arrays import F64
 from recommend.ratings import Pairs
@@ -19,18 +19,18 @@ BLOCK = 512
 
 def find_neighbours(
     pairs: Pairs, items: int, *, weights: F64, keep: int = 100, k1: float = 10.0, b: float = 0.95
-) -> sparse.csr_matrix:
+) -> scipy.sparse.csr_matrix:
     """Similarity of each item (row) to its ``keep`` nearest others, float64[items, items] in CSR form."""
-    met = sparse.csr_matrix((weights, pairs.item, pairs.start), shape=(len(pairs.start) - 1, items))
+    met = scipy.sparse.csr_matrix((weights, pairs.item, pairs.start), shape=(len(pairs.start) - 1, items))
     weighted = _bm25(met.T.tocsr(), k1, b)
     across = weighted.T.tocsr()
     blocks = [nearest(weighted[at : at + BLOCK] @ across, at, keep) for at in range(0, items, BLOCK)] or [
-        sparse.csr_matrix((0, 0))
+        scipy.sparse.csr_matrix((0, 0))
     ]
-    return sparse.csr_matrix(sparse.vstack(blocks, format="csr"))
+    return scipy.sparse.csr_matrix(scipy.sparse.vstack(blocks, format="csr"))
 
 
-def _bm25(items: sparse.csr_matrix, k1: float, b: float) -> sparse.csr_matrix:
+def _bm25(items: scipy.sparse.csr_matrix, k1: float, b: float) -> scipy.sparse.csr_matrix:
     """Items × profiles: ``tf · (k1 + 1) / (tf + k1 · (1 - b + b · length / mean)) · idf(profile)``."""
     profiles = items.shape[1]
     idf = np.log(max(items.shape[0], 1)) - np.log1p(np.bincount(items.indices, minlength=profiles))
@@ -38,10 +38,10 @@ def _bm25(items: sparse.csr_matrix, k1: float, b: float) -> sparse.csr_matrix:
     norm = 1 - b + b * length / max(length.mean() if len(length) else 0.0, 1e-12)
     row = np.repeat(np.arange(items.shape[0]), np.diff(items.indptr))
     data = items.data * (k1 + 1) / (items.data + k1 * norm[row]) * np.maximum(idf, 0)[items.indices]
-    return sparse.csr_matrix((data, items.indices, items.indptr), shape=items.shape)
+    return scipy.sparse.csr_matrix((data, items.indices, items.indptr), shape=items.shape)
 
 
-def nearest(block: sparse.csr_matrix, first_row: int, keep: int) -> sparse.csr_matrix:
+def nearest(block: scipy.sparse.csr_matrix, first_row: int, keep: int) -> scipy.sparse.csr_matrix:
     """Of each row the ``keep`` largest cells, without the item itself; equal cells in order of the items."""
     indptr, indices, data = [0], [], []
     for row in range(block.shape[0]):
@@ -54,6 +54,6 @@ def nearest(block: sparse.csr_matrix, first_row: int, keep: int) -> sparse.csr_m
         indices.append(item[best])
         data.append(value[best])
         indptr.append(indptr[-1] + len(best))
-    return sparse.csr_matrix(
+    return scipy.sparse.csr_matrix(
         (np.concatenate(data), np.concatenate(indices), np.array(indptr)), shape=block.shape
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from recommend.arrays import F64, I64, Mask
 from recommend.context import Context
@@ -26,7 +26,7 @@ class Reranker:
     category: I64
     cap: int | None
     diversity: float
-    words: sparse.csr_matrix | None
+    words: scipy.sparse.csr_matrix | None
 
     @property
     def idle(self) -> bool:

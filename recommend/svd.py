@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from surprise import SVD
 
 from recommend.arrays import F64
 
@@ -55,6 +54,8 @@ def fit_svd(
 
     With ``start`` the last two stages alone, ``WARM_EPOCHS`` in all, go on from there.
     """
+    from surprise import SVD  # only training needs it
+
     rng = np.random.RandomState(seed)
     profiles = rng.normal(0, INIT_STD_DEV, (trainset.n_users, factors))
     items = rng.normal(0, INIT_STD_DEV, (trainset.n_items, factors))

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,13 +14,15 @@ import pyarrow as pa
 from audience.order import flat
 from mailwright.errors import DataError
 from mailwright.model.workspace import RecommendSpec
-from recommend.algorithms import Fitted, fit_algorithm, mean_weight
 from recommend.arrays import F64, I64, NEVER, rows_of
 from recommend.model import Model, ModelInfo
 from recommend.neighbours import find_neighbours
 from recommend.ratings import Events, Pairs, gather_pairs, read_events
 from recommend.storage import model_arrays, model_fingerprint
 from recommend.svd import Start
+
+if TYPE_CHECKING:
+    from recommend.algorithms import Fitted
 
 Progress = Callable[[int, int], None]
 """``progress(done, total)``."""
@@ -47,6 +49,8 @@ def train(
     ``start`` is a model to go on from (yesterday's): a third of the epochs are enough then. Raises DataError
     when it cannot be gone on from.
     """
+    from recommend.algorithms import fit_algorithm, mean_weight  # bring Surprise, which only training needs
+
     began = time.perf_counter()
     if not items.num_rows:
         raise DataError("the catalogue is empty: there is nothing to recommend", fix="check the items file")

@@ -1,17 +1,19 @@
-"""Items as vectors: TF-IDF over title, description and category, and the workspace's own embeddings."""
+"""Items as vectors: TF-IDF over title, description and category, and the workspace's own embeddings.
+
+scikit-learn takes seconds to import, so it is where words are first read.
+"""
 
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
-from sklearn.feature_extraction.text import TfidfVectorizer
+import scipy
 
 from recommend.catalogue import Catalogue
 
 MOST_WORDS = 50_000
 
 
-def word_vectors(catalogue: Catalogue) -> sparse.csr_matrix:
+def word_vectors(catalogue: Catalogue) -> scipy.sparse.csr_matrix:
     """float64[items, words] of unit length, so that a product of two rows is their cosine.
 
     Where the workspace names embeddings, half of the cosine is theirs. Zero rows for items that have
@@ -21,13 +23,15 @@ def word_vectors(catalogue: Catalogue) -> sparse.csr_matrix:
     if catalogue.embedding is None:
         return words
     length = np.linalg.norm(catalogue.embedding, axis=1, keepdims=True)
-    meaning = sparse.csr_matrix(catalogue.embedding / np.where(length > 0, length, 1.0))
-    return sparse.csr_matrix(sparse.hstack([words, meaning], format="csr") * np.sqrt(0.5))
+    meaning = scipy.sparse.csr_matrix(catalogue.embedding / np.where(length > 0, length, 1.0))
+    return scipy.sparse.csr_matrix(scipy.sparse.hstack([words, meaning], format="csr") * np.sqrt(0.5))
 
 
-def _tf_idf(catalogue: Catalogue) -> sparse.csr_matrix:
+def _tf_idf(catalogue: Catalogue) -> scipy.sparse.csr_matrix:
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
     vectorizer = TfidfVectorizer(sublinear_tf=True, max_features=MOST_WORDS)
     try:
-        return sparse.csr_matrix(vectorizer.fit_transform(catalogue.words))
+        return scipy.sparse.csr_matrix(vectorizer.fit_transform(catalogue.words))
     except ValueError:  # scikit-learn's way to say that no text holds a word
-        return sparse.csr_matrix((catalogue.size, 1))
+        return scipy.sparse.csr_matrix((catalogue.size, 1))

@@ -143,6 +143,8 @@ def _read(pipe: IO[bytes], seconds: float | None = None) -> bytes:
 
 def _serve() -> None:
     """The other process: one template after the other until the pipe closes."""
+    import premailer  # noqa: F401 before the limits, which are of the work
+
     from render import kiln
 
     with contextlib.suppress(ValueError, OSError):  # a machine without this limit has the time limit left

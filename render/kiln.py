@@ -12,8 +12,6 @@ from typing import Literal
 
 import css_inline
 import mjml as mrml
-from premailer import Premailer
-from premailer.premailer import PremailerError
 
 from mailwright.errors import RenderError
 from render.placed import TOKEN_LENGTH
@@ -46,6 +44,9 @@ def inline(html: str, inliner: Inliner) -> str:
             return css_inline.CSSInliner(keep_style_tags=True, load_remote_stylesheets=False).inline(html)
         except css_inline.InlineError as error:
             raise RenderError(f"the styles cannot be inlined: {error}") from error
+    from premailer import Premailer  # slow to import, and what is compiled already does without
+    from premailer.premailer import PremailerError
+
     premailer = Premailer(
         keep_style_tags=True,
         strip_important=False,

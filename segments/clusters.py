@@ -13,7 +13,6 @@ from zipfile import BadZipFile
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
 from mailwright.errors import DataError, ModelError
@@ -77,6 +76,8 @@ class ClusterModel:
         return self.method == "dbscan" or any(persona.size < LEAST_TOGETHER for persona in self.personas)
 
     def _nearest(self, projected: Floats) -> Labels:
+        from sklearn.neighbors import NearestNeighbors  # takes seconds, and most commands put nobody anywhere
+
         if not len(projected):
             return np.zeros(0, dtype=np.int32)
         distances, places = NearestNeighbors(n_neighbors=1).fit(self.points).kneighbors(projected)

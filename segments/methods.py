@@ -1,4 +1,7 @@
-"""The clustering methods, how many clusters there are, and whether they would be found again."""
+"""The clustering methods, how many clusters there are, and whether they would be found again.
+
+scikit-learn takes seconds to import, so it is where something is clustered.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from sklearn.cluster import DBSCAN, AgglomerativeClustering, KMeans
-from sklearn.metrics import adjusted_rand_score, silhouette_score
-from sklearn.neighbors import NearestNeighbors
 
 Floats = npt.NDArray[np.float64]
 Labels = npt.NDArray[np.int32]
@@ -52,6 +52,9 @@ class Partition:
 
 def choose_k(rows: Floats, seed: int) -> Choice:
     """The number of clusters by K-Means over 2 to 10 (fewer, where there are fewer different rows)."""
+    from sklearn.cluster import KMeans
+    from sklearn.metrics import silhouette_score
+
     distinct = len(np.unique(rows, axis=0))
     ks = [k for k in CANDIDATES if k < distinct] or [1]
     fits = [KMeans(k, n_init=3, random_state=seed).fit(rows) for k in ks]
@@ -78,6 +81,9 @@ def elbow(values: Sequence[float]) -> int:
 
 def partition(method: str, rows: Floats, sample: npt.NDArray[np.int64], k: int, seed: int) -> Partition:
     """The clusters of ``rows`` by a method; all but K-Means look at the ``sample`` only."""
+    from sklearn.cluster import DBSCAN, AgglomerativeClustering, KMeans
+    from sklearn.neighbors import NearestNeighbors
+
     if method == "kmeans":
         fit = KMeans(k, n_init=5, random_state=seed).fit(rows)
         return Partition(fit.cluster_centers_, np.arange(k, dtype=np.int32))
@@ -100,6 +106,9 @@ def stability(rows: Floats, numbers: Labels, again: Callable[[Floats], Partition
     Each resample is clustered anew and every row goes to the nearest point of that partition. Hubert and
     Arabie, Comparing partitions, 1985.
     """
+    from sklearn.metrics import adjusted_rand_score
+    from sklearn.neighbors import NearestNeighbors
+
     rng = np.random.default_rng(seed)
     scores: list[float] = []
     for _ in range(RESAMPLES):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from scipy import stats
+import scipy
 
 from segments.matrix import Floats, Scaling
 
@@ -156,7 +156,7 @@ def _anova(name: str, column: Floats, numbers: Labels, clusters: Sequence[int]) 
     between = sum(len(group) * float(group.mean() - everyone.mean()) ** 2 for group in groups)
     if between >= total * (1 - 1e-12):
         return Significance(name, "ANOVA", float("inf"), 0.0, 1.0)
-    statistic, p = stats.f_oneway(*groups)
+    statistic, p = scipy.stats.f_oneway(*groups)
     return Significance(name, "ANOVA", float(statistic), float(p), between / total)
 
 
@@ -170,7 +170,7 @@ def _chi_squared(
     table = table[:, table.sum(axis=0) > 0]
     if min(table.shape, default=0) < 2:
         return None
-    result = stats.chi2_contingency(table)
+    result = scipy.stats.chi2_contingency(table)
     v = float(np.sqrt(result.statistic / (table.sum() * (min(table.shape) - 1))))
     return Significance(name, "chi-squared", float(result.statistic), float(result.pvalue), v)
 

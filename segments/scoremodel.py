@@ -12,10 +12,9 @@ from zipfile import BadZipFile
 
 import numpy as np
 import pyarrow as pa
-from skops.io.exceptions import UntrustedTypesFoundException
 
 from mailwright.errors import ModelError
-from segments.learners import Fitted, load_estimator
+from segments.fitted import Fitted, load_estimator
 from segments.matrix import Floats
 from segments.targets import TARGETS, Cohort, Target
 
@@ -133,7 +132,6 @@ def load_score(folder: Path) -> ScoreModel:
         )
     except (
         OSError, ValueError, KeyError, TypeError, AttributeError, ImportError, BadZipFile,
-        UntrustedTypesFoundException,
     ) as error:  # fmt: skip
         raise ModelError(f"no score can be read from {folder}: {error}", fix="fit it again") from error
 

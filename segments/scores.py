@@ -13,14 +13,11 @@ from datetime import datetime, timedelta
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import sklearn
-from sklearn.metrics import brier_score_loss, mean_absolute_error, roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from mailwright.errors import DataError, UsageError, did_you_mean
 from mailwright.model.identity import fingerprint
 from mailwright.model.learned import MIN_AUC, Learner
-from segments.learners import fit_learner
 from segments.matrix import Floats
 from segments.scoremodel import Quality, ScoreModel, below
 from segments.targets import TARGETS, Cohort, Target, cohort_at, outcomes
@@ -127,6 +124,10 @@ def _fit(
     target: Target, profiles: pa.Table, interactions: pa.Table, then: Callable[[datetime], Cohort],
     now: datetime, learner: Learner, min_auc: float, seed: int,
 ) -> ScoreModel:  # fmt: skip
+    import sklearn  # takes seconds, and most commands fit nothing
+
+    from segments.learners import fit_learner
+
     horizon = timedelta(days=target.days)
     past = [then(now - steps * horizon) for steps in (2, 1)]
     happened = [outcomes(profiles, interactions, target, now - steps * horizon) for steps in (2, 1)]
@@ -164,6 +165,8 @@ def _too_little(*outcomes_: Floats) -> str:
 
 
 def _quality(target: Target, predicted: Floats, happened: Floats) -> Quality:
+    from sklearn.metrics import brier_score_loss, mean_absolute_error, roc_auc_score
+
     best = np.argsort(-predicted, kind="stable")[: max(1, len(predicted) // 10)]
     mean = float(happened.mean())
     error = mean_absolute_error if target.money else brier_score_loss

@@ -7,7 +7,7 @@ Without any asked about, as what the profile itself bought. The score is the cos
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from mailwright.model.recommendation import Reason
 from recommend.arrays import F64, I64, Mask
@@ -56,22 +56,22 @@ class BoughtTogether:
         return tell_seed(self._context, code, "together")
 
 
-def _together(context: Context) -> sparse.csr_matrix:
+def _together(context: Context) -> scipy.sparse.csr_matrix:
     events, size = context.events, context.catalogue.size
     bought = events.bought
     day = np.floor(events.age[bought]).astype(np.int64)
     _, basket = np.unique(events.profile[bought] * (day.max(initial=0) + 1) + day, return_inverse=True)
-    baskets = sparse.csr_matrix(
+    baskets = scipy.sparse.csr_matrix(
         (np.ones(len(basket)), (basket, events.item[bought])), shape=(len(basket), size)
     )
     baskets.data[:] = 1.0
     # Only items that somebody asks about are compared with others: the whole square could not be held.
     asked = np.unique(context.seeds.item)
-    both = sparse.csr_matrix(baskets[:, asked].T @ baskets)
+    both = scipy.sparse.csr_matrix(baskets[:, asked].T @ baskets)
     both.data[both.data < LEAST] = 0
     count = np.maximum(np.asarray(baskets.sum(axis=0)).ravel(), 1)
     row = np.repeat(asked, np.diff(both.indptr))
     data = both.data / np.sqrt(count[row] * count[both.indices]) * (row != both.indices)
-    square = sparse.csr_matrix((data, (row, both.indices)), shape=(size, size))
+    square = scipy.sparse.csr_matrix((data, (row, both.indices)), shape=(size, size))
     square.eliminate_zeros()
     return square

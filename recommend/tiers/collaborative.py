@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from mailwright.model.recommendation import Reason, Source
 from recommend.arrays import F32, F64, I64, Mask
@@ -108,14 +108,14 @@ class Collaborative:
         part = self._blend.popularity * self._context.popular
         return np.where(self._known, part, -np.inf)
 
-    def _extra(self, rows: I64) -> sparse.csr_matrix | None:
+    def _extra(self, rows: I64) -> scipy.sparse.csr_matrix | None:
         """The parts that are not linear in the factors: neighbours, and what is bought again and again.
 
         Neighbours are standardised like the rest; their mean is left out, being the same for all of a row.
         """
         parts = []
         if self._blend.neighbours:
-            near = sparse.csr_matrix(self._context.history[rows] @ self._similar)
+            near = scipy.sparse.csr_matrix(self._context.history[rows] @ self._similar)
             line = np.repeat(np.arange(len(rows)), np.diff(near.indptr))
             mean, square = (
                 np.bincount(line, values, minlength=len(rows)) / max(len(self._bias), 1)
@@ -128,12 +128,12 @@ class Collaborative:
             parts.append(self._blend.own * self._own[rows])
         if not parts:
             return None
-        extra = sparse.csr_matrix(sum(parts[1:], start=parts[0]))
+        extra = scipy.sparse.csr_matrix(sum(parts[1:], start=parts[0]))
         extra.sort_indices()
         return extra
 
 
-def _cells(matrix: sparse.csr_matrix, columns: I64) -> F64:
+def _cells(matrix: scipy.sparse.csr_matrix, columns: I64) -> F64:
     """The cells of chosen columns, int64[rows, k]; the matrix's indices are sorted."""
     rows, width = matrix.shape
     key = np.repeat(np.arange(rows), np.diff(matrix.indptr)) * width + matrix.indices

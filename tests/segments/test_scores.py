@@ -16,7 +16,8 @@ from threadpoolctl import threadpool_limits
 
 from mailwright.errors import DataError, ModelError, UsageError
 from segments import fit_scores, take_score
-from segments.learners import Fitted, fit_learner
+from segments.fitted import Fitted
+from segments.learners import fit_learner
 from segments.scoremodel import ScoreModel, load_score
 from segments.targets import TARGETS, cohort_at, outcomes
 

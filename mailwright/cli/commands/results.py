@@ -22,7 +22,6 @@ from mailwright.results import campaign_results
 from mailwright.workspace import open_workspace
 from measure import export_results
 from measure.export import as_json
-from measure.plots import plot_results
 
 SHOWN = ("segment", "source")
 """Dimensions of the table; --json and --out have them all."""
@@ -80,6 +79,8 @@ def results(
         data = as_json(found)
         files = export_results(found, out) if out is not None else ()
         if plots is not None:
+            from measure.plots import plot_results  # brings matplotlib, for who wants pictures
+
             with session.stages("draw"):
                 files += plot_results(found, plots)
         if files:
