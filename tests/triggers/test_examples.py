@@ -82,6 +82,25 @@ def test_engagement_spike_makes_highly_engaged(play):
     assert [d.detail for d in found.decisions if d.what == "set"] == ["status = highly_engaged"]
 
 
+def test_who_cools_off_is_regular_again_and_hears_next_morning(play):
+    busy = [track(p, "product_added", h / 10, product_id="i0") for p in ("p0", "p1") for h in range(6)]
+    sent, _, found = play("cooled-off", *busy, until=NOW + timedelta(days=32))
+    # Time alone takes them out of highly_engaged: nobody does anything when they leave it.
+    left = (datetime(2026, 12, 19, 14, tzinfo=UTC) - NOW) / timedelta(hours=1)
+    told = [(d.profile_id, (d.at - NOW) / timedelta(hours=1)) for d in found.decisions if d.what == "set"]
+    assert told == [("p0", left), ("p1", left)]
+    # Ten o'clock in New York is an hour later, in Oslo the next morning.
+    assert sent == [("p1", left + 1, "re-engage"), ("p0", left + 19, "re-engage")]
+
+
+def test_who_orders_after_cooling_off_hears_nothing(play):
+    busy = [track("p0", "product_added", h / 10, product_id="i0") for h in range(6)]
+    order = track("p0", "order_completed", 704, product_id="i0", total=5)
+    sent, why, _ = play("cooled-off", *busy, order, until=NOW + timedelta(hours=705))
+    assert not sent
+    assert why == [("cancelled", "unless")]
+
+
 def test_silence_of_a_day_makes_dormant_and_calls_back_in_the_morning(play):
     sent, _, found = play(
         "dormant",
