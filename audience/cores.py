@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 P = TypeVar("P")
@@ -18,3 +18,11 @@ def each(work: Callable[[P], R], parts: Iterable[P], *, large: bool = True) -> l
         return [work(part) for part in parts]
     with ThreadPoolExecutor(workers) as pool:
         return list(pool.map(work, parts))
+
+
+def meanwhile(work: Callable[[], R]) -> Future[R]:
+    """Have work done by a thread of its own while others go on."""
+    thread = ThreadPoolExecutor(max_workers=1)
+    found = thread.submit(work)
+    thread.shutdown(wait=False)
+    return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
@@ -73,19 +72,11 @@ def read_audience(
         raise RefusedDataError(error.what, report, fix=error.fix) from error
     profiles = add_features(profiles, interactions, items, now=now)
     cuts = rfm_cuts(profiles, now=now)
-    mark = _beside(partial(fingerprint_tables, profiles, items, interactions))
+    mark = partial(fingerprint_tables, profiles, items, interactions)
     audience = Audience(profiles, items, interactions, report, mark, cuts)
     if last_good is not None:
         audience.save(last_good, now=now)
     return audience
-
-
-def _beside(work: Callable[[], str]) -> Callable[[], str]:
-    """Have work done while others go on; what is returned waits for what came of it."""
-    thread = ThreadPoolExecutor(max_workers=1)
-    found = thread.submit(work)
-    thread.shutdown(wait=False)
-    return found.result
 
 
 def _gate(report: AudienceReport, limit: float, *, strict: bool, last_good: Path | None) -> None:

@@ -38,6 +38,7 @@ import pyarrow.parquet as pq
 import uvicorn
 
 from mailwright.engine import read_workspace, trained_model
+from mailwright.model.garbage import collect_seldom
 from mailwright.models import shelf
 from mailwright.workspace import open_workspace
 from preview_server import PreviewSettings, create_app, listen
@@ -164,7 +165,9 @@ def put_model(small: Path, shop: Path, copies: int) -> None:
 
 @contextmanager
 def served(shop: Path) -> Iterator[str]:
-    """The address of a preview of the workspace, in a thread of this process."""
+    """The address of a preview of the workspace, in a thread of this process; garbage is looked for as seldom
+    as the command does."""
+    collect_seldom()
     app = create_app(shop, settings=PreviewSettings(workers=1))
     bound = listen()
     server = uvicorn.Server(uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import cached_property
@@ -11,6 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from audience.cores import meanwhile
 from mailwright.catalog import segment_catalog
 from mailwright.engine import (
     Request,
@@ -91,10 +92,7 @@ def _compile(
         folder, address = workspace.state / "assets", workspace.spec.assets_base_url
         return compile_mail(request, Assets(workspace.root, folder, address))
 
-    thread = ThreadPoolExecutor(max_workers=1)
-    found = thread.submit(work)
-    thread.shutdown(wait=False)
-    return found
+    return meanwhile(work)
 
 
 def reread_campaigns(ground: Ground) -> Ground:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from mailwright.engine import Outline
@@ -15,8 +16,13 @@ class Work(Stages):
     def __init__(self) -> None:
         super().__init__()
         self.stage, self.done, self.total = "", 0, 0
-        self.outline: Outlined | None = None
+        self.begun: Future[Outlined] = Future()
+        """Done when there is something to see before the rest is done."""
+
+    @property
+    def outline(self) -> Outlined | None:
         """What there is to see before the rest is done."""
+        return self.begun.result() if self.begun.done() else None
 
     def begin(self, stage: str) -> None:
         self.stage, self.done, self.total = stage, 0, 0
@@ -25,7 +31,7 @@ class Work(Stages):
         self.stage, self.done, self.total = stage, done, total
 
     def outlined(self, outline: Outline) -> None:
-        self.outline = Outlined(outline, take_census(outline))
+        self.begun.set_result(Outlined(outline, take_census(outline)))
 
 
 @dataclass(frozen=True)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audience.cores import meanwhile
 from mailwright.engine.composing import (
     assign,
     compile_mail,
@@ -94,6 +96,8 @@ def plan_campaign(
                 outlined(
                     Outline(request, source, segmentation, compiled, assignment, admission, known, ahead)
                 )
+    # Nothing that is shown before needs it, and it would slow that down.
+    marking = meanwhile(partial(run_fingerprint, request, compiled, audience, model))
     asked = strategies(request, audience.profiles.num_rows, assignment)
     alike = list(asked) == [request.spec.recommendations.strategy] and audience.shown is None
     if shared is not None and alike:
@@ -113,7 +117,7 @@ def plan_campaign(
             interactions=audience.interactions,
             rows=admission.admitted,
         )
-    mark = run_fingerprint(request, compiled, audience, model)
+    mark = marking.result()
     return Plan(
         request=request,
         source=source,

@@ -121,7 +121,7 @@ def progress(request: Request) -> Response:
     """
     until = request.query_params.get("until")
     try:
-        found = view_or_work(request)
+        found = view_or_work(request, outline=until == "outline")
     except MailwrightError:
         return Response(headers={"hx-refresh": "true"})
     if not isinstance(found, Work) or (until == "outline" and found.outline is not None):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Awaitable, Callable
-from concurrent.futures import TimeoutError as NotYetError
-from typing import TypeVar
+from concurrent.futures import FIRST_COMPLETED, Future, wait
+from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from starlette.concurrency import run_in_threadpool
@@ -75,15 +75,12 @@ def _is_page(request: Request) -> bool:
 
 
 def view_or_work(request: Request, campaign: str | None = None, *, outline: bool = False) -> View | Work:
-    """The campaign's view when it is there within a moment, else how far the work on it is; at once when the
-    ``outline`` will do and is there."""
+    """The campaign's view when it is there within a moment, else how far the work on it is; as soon as the
+    outline is there when the ``outline`` will do."""
     future, work = desk_of(request).begin(campaign or campaign_of(request))
-    try:
-        return future.result(timeout=0 if outline and work.outline else PATIENCE_S)
-    except NotYetError:
-        if future.done():  # the work itself ran out of time somewhere: that is its answer
-            raise
-        return work
+    enough: set[Future[Any]] = {future, work.begun} if outline else {future}
+    wait(enough, PATIENCE_S, FIRST_COMPLETED)
+    return future.result() if future.done() else work
 
 
 def census_of(view: View) -> Census:
