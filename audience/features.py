@@ -21,7 +21,7 @@ from audience.cores import each
 from audience.counted import count_events, measure_engagement, sum_money, tell_stages, tell_times
 from audience.history import KINDS, History, history_of
 from audience.hours import Clocks, clocks_of, preferred_hours
-from audience.order import places_of
+from audience.order import flat, places_of
 from audience.rfm import RfmCuts, rfm_cuts, rfm_scores
 from audience.zones import known_zones
 from mailwright.model.schema import Attribute, Schema
@@ -191,7 +191,7 @@ def _numbered(profiles: pa.Table, interactions: pa.Table, items: pa.Table) -> tu
 
     Numbers of items are in the order of their ids.
     """
-    item_ids = pc.unique(interactions.column("item_id")).drop_null()
+    item_ids = flat(pc.unique(interactions.column("item_id"))).drop_null()
     item_ids = item_ids.take(pc.sort_indices(item_ids))
     sets = {
         "item_id": item_ids,
@@ -200,10 +200,7 @@ def _numbered(profiles: pa.Table, interactions: pa.Table, items: pa.Table) -> tu
     }
 
     def places(name: str) -> pa.Array:
-        column = interactions.column(name)
-        if name == "profile_id":
-            return places_of(_one(column), sets[name])
-        return pc.index_in(column, value_set=sets[name])
+        return places_of(_one(interactions.column(name)), sets[name])
 
     large = interactions.num_rows >= _MOST_EVENTS
     item, kind, position = each(places, sets, large=large)

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 
 from audience.arrow import arrow_schema
 from audience.intake import with_defaults
+from audience.order import decoded
 from audience.report import AudienceReport
 from audience.things import renamed
 from mailwright.errors import DataError
@@ -40,6 +41,7 @@ def add_feedback(
     """
     if path is None or not path.is_file():
         return interactions
+    interactions = decoded(interactions)
     schema = arrow_schema(INTERACTION_ATTRIBUTES | spec.event)
     try:
         read = pq.read_table(path)

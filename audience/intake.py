@@ -31,12 +31,14 @@ class Incoming:
 
     raw: Raw
     typed: dict[str, Typed]
+    order: pa.Array | None = None
+    """The places of its rows in the order that they will have, where that was found out before."""
 
 
 def take_in(root: Path, source: DataSource, schema: Schema, *, what: str, code: bool = False) -> Incoming:
     """Read one source and bring its values into their types. Raises as ``read_source`` does.
 
-    With ``code`` texts that repeat stay dictionaries until ``Intake.table``.
+    With ``code`` texts that repeat stay dictionaries.
     """
     raw = read_source(root, source, schema, what=what)
     return Incoming(raw, coerce(raw.columns, schema, code=code))
@@ -130,14 +132,22 @@ class Intake:
         self._schema[name] = attribute
         self.columns[name] = column
 
-    def table(self, order: list[str]) -> pa.Table:
-        """The kept rows, sorted by these columns and then as they came."""
+    def table(self, order: list[str], *, found: pa.Array | None = None, code: bool = False) -> pa.Table:
+        """The kept rows, sorted by these columns and then as they came; ``found`` is that order of all rows,
+        where it is known. With ``code`` what is a dictionary stays one."""
         kept = pa.array(np.flatnonzero(self._keep))
         self._report.kept = len(kept)
-        rows = kept.take(sorted_rows([self.columns[name].take(kept) for name in order]))
+        if found is None:
+            rows = kept.take(sorted_rows([self.columns[name].take(kept) for name in order]))
+        else:
+            rows = found.filter(pa.array(self._keep[found.to_numpy()]))
         columns = [self.columns[name] for name in self._schema]
-        taken = each(lambda column: flat(column.take(rows)), columns, large=len(rows) >= LARGE)
-        return pa.table(taken, names=list(self._schema))
+
+        def taken(column: pa.Array) -> pa.Array:
+            return column.take(rows) if code else flat(column.take(rows))
+
+        columns = each(taken, columns, large=len(rows) >= LARGE)
+        return pa.table(columns, names=list(self._schema))
 
     def _where(self, condition: pa.Array) -> list[int]:
         return np.flatnonzero(condition.to_numpy(zero_copy_only=False)).tolist()
@@ -172,6 +182,7 @@ def with_defaults(table: pa.Table, schema: Schema) -> pa.Table:
             values = [default if value is None else value for value in column.to_pylist()]
             filled = pa.chunked_array([pa.array(values, column.type)])
         else:
+            column = flat(column)
             filled = column.fill_null(pa.scalar(default, column.type))
-        table = table.set_column(position, table.schema.field(position), filled)
+        table = table.set_column(position, name, filled)
     return table

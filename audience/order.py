@@ -20,6 +20,11 @@ def flat(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
+def decoded(table: pa.Table) -> pa.Table:
+    """The table without dictionary encoding."""
+    return pa.table({name: flat(table.column(name)) for name in table.column_names})
+
+
 def is_among(column: pa.Array, known: pa.Array) -> pa.Array:
     """Whether each value is one of the known ones; each different one is looked for once."""
     if not pa.types.is_dictionary(column.type):
@@ -32,6 +37,8 @@ def places_of(values: pa.Array, known: pa.Array) -> pa.Array:
 
     Of equal values that stand together, as those of sorted rows do, one is looked for.
     """
+    if pa.types.is_dictionary(values.type):
+        return pc.index_in(values.dictionary, value_set=known).take(values.indices)
     if len(values) < LOOK:
         return pc.index_in(values, value_set=known)
     changes = pc.fill_null(pc.not_equal(values[1:], values[:-1]), True)
@@ -91,8 +98,13 @@ def _packed(numbers: list[pa.Array]) -> npt.NDArray[np.int64] | None:
         left //= width
         if not left:
             return None
-        codes = steps // step
+        if step > 1:
+            steps //= step
         if whole.null_count:
-            codes[whole.is_null().to_numpy(zero_copy_only=False)] = width - 1
-        packed = codes if packed is None else packed * width + codes
+            steps[whole.is_null().to_numpy(zero_copy_only=False)] = width - 1
+        if packed is None:
+            packed = steps
+        else:
+            packed *= width
+            packed += steps
     return packed

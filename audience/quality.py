@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from audience.address import ADDRESS_ATTRIBUTES
 from audience.arrow import query
+from audience.order import flat
 from audience.report import AudienceReport, Finding, Problem, shown
 from mailwright.errors import DataError, did_you_mean
 from mailwright.model.audience import Expectation
@@ -90,7 +91,7 @@ def _declared(attribute: Attribute) -> str:
 def _check(table: pa.Table, expectation: Expectation, schema: Schema) -> Finding:
     condition, text, params = _condition(expectation)
     attribute = expectation.attribute
-    column = pa.table({"x": table.column(attribute), "n": np.arange(table.num_rows)})
+    column = pa.table({"x": flat(table.column(attribute)), "n": np.arange(table.num_rows)})
     sql = f"SELECT x FROM (SELECT x, n, {condition} AS holds FROM t) WHERE holds = false ORDER BY n"  # noqa: S608 only ours
     failing = query(sql, params, t=column)
     rows = table.num_rows

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 
+from audience.cores import meanwhile
 from audience.features import add_features
 from audience.feedback import add_feedback
+from audience.order import decoded
 from audience.people import read_people, share_mailboxes
 from audience.quality import check_expectations
 from audience.report import AudienceReport, RefusedDataError, write_rejects
@@ -43,14 +44,13 @@ def read_audience(
     gates and, when ``strict``, for any row or value at all.
     """
     report = AudienceReport()
-    with ThreadPoolExecutor(max_workers=1) as meanwhile:  # most of reading is work that threads share
-        incoming = meanwhile.submit(take_in_interactions, root, spec)
-        people = read_people(root, spec, report)
-        items = read_items(root, spec, report)
-        happened = incoming.result()
-        shared = meanwhile.submit(share_mailboxes, people.profiles, report)
-        interactions = read_interactions(happened, spec, report, people.profiles, people.aliases, items, now)
-        people.profiles = shared.result()
+    incoming = meanwhile(partial(take_in_interactions, root, spec))
+    people = read_people(root, spec, report)
+    items = read_items(root, spec, report)
+    happened = incoming.result()
+    shared = meanwhile(partial(share_mailboxes, people.profiles, report))
+    interactions = read_interactions(happened, spec, report, people.profiles, people.aliases, items, now)
+    people.profiles = shared.result()
     interactions = add_feedback(
         interactions,
         feedback,
@@ -70,7 +70,9 @@ def read_audience(
         _gate(report, spec.data.max_reject_rate, strict=strict, last_good=last_good)
     except DataError as error:
         raise RefusedDataError(error.what, report, fix=error.fix) from error
+    plain = meanwhile(partial(decoded, interactions))
     profiles = add_features(profiles, interactions, items, now=now)
+    interactions = plain.result()
     cuts = rfm_cuts(profiles, now=now)
     mark = partial(fingerprint_tables, profiles, items, interactions)
     audience = Audience(profiles, items, interactions, report, mark, cuts)

@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience.arrow import TIMESTAMP
+from audience.order import decoded
 from audience.report import AudienceReport
 from mailwright.model.audience import RetentionSpec
 
@@ -20,6 +21,7 @@ def expire(
     A profile that never did anything and has no registration date cannot be too old, and stays.
     """
     if spec.inactive_profiles_days is not None:
+        interactions = decoded(interactions)
         limit = pa.scalar(now - timedelta(days=spec.inactive_profiles_days), TIMESTAMP)
         last = interactions.group_by("profile_id").aggregate([("at", "max")])
         places = pc.index_in(

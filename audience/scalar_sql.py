@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -116,6 +117,11 @@ _INSTANT = "TRY_CAST({x} AS TIMESTAMPTZ)"
 _IN_TIME = (
     f"CASE WHEN {_INSTANT} BETWEEN TIMESTAMPTZ '0001-01-02' AND TIMESTAMPTZ '9999-12-30' THEN {_INSTANT} END"
 )
+IN_TIME_US = tuple(
+    (datetime(*day) - datetime(1970, 1, 1)) // timedelta(microseconds=1)
+    for day in ((1, 1, 2), (9999, 12, 30))
+)
+"""The same two days in microseconds since 1970."""
 _FROM_TYPED = (
     (
         pa.types.is_integer,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 
 from audience.arrow import arrow_schema
 from audience.intake import Incoming, Intake, take_in, with_defaults
-from audience.order import is_among
+from audience.order import is_among, sorted_rows
 from audience.report import AudienceReport
 from mailwright.model.schema import INTERACTION_ATTRIBUTES, ITEM_ATTRIBUTES
 from mailwright.model.workspace import WorkspaceSpec
@@ -41,7 +42,10 @@ def take_in_interactions(root: Path, spec: WorkspaceSpec) -> Incoming | None:
     if spec.data.interactions is None:
         return None
     schema = INTERACTION_ATTRIBUTES | spec.event
-    return take_in(root, spec.data.interactions, schema, what="interactions", code=True)
+    incoming = take_in(root, spec.data.interactions, schema, what="interactions", code=True)
+    if not incoming.typed.keys() >= set(_ORDER):
+        return incoming
+    return replace(incoming, order=sorted_rows([incoming.typed[name].values for name in _ORDER]))
 
 
 def read_interactions(
@@ -55,7 +59,8 @@ def read_interactions(
 ) -> pa.Table:
     """Interactions of known profiles with known items, up to ``now``; none that says something impossible.
 
-    What a merged profile did counts as done by the one that it became (``aliases``).
+    What a merged profile did counts as done by the one that it became (``aliases``). Texts that repeat are
+    dictionaries.
     """
     schema = INTERACTION_ATTRIBUTES | spec.event
     if incoming is None:
@@ -68,7 +73,11 @@ def read_interactions(
         intake.reject(name, intake.kept(pc.and_(pc.is_valid(columns[name]), pc.invert(there))), "unknown")
     late = pc.greater(columns["at"], pa.scalar(now, columns["at"].type))
     intake.reject("at", intake.kept(late), "in the future")
-    return with_defaults(intake.table(["profile_id", "at", "event", "item_id"]), schema)
+    found = None if aliases else incoming.order  # another id is another place
+    return with_defaults(intake.table(_ORDER, found=found, code=True), schema)
+
+
+_ORDER = ["profile_id", "at", "event", "item_id"]
 
 
 def renamed(ids: pa.Array, aliases: Mapping[str, str]) -> pa.Array:
