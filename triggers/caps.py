@@ -7,9 +7,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from triggers.program import Trigger
+from triggers.program import Cap, Trigger
 from triggers.runs import Run
 from triggers.store import Store
+from triggers.stored import instant
 
 
 class Caps:
@@ -31,12 +32,22 @@ class Caps:
 
     def reached(self, sent: Mapping[str, list[tuple[str, float]]], run: Run, now: datetime) -> str:
         """Which cap is reached; nothing: none."""
-        mine = sent.get(run.profile_id, ())
-        for cap in self._triggers[run.trigger].caps if mine else ():
-            since = (-cap.per).shift(now) or now
-            from_then = since.timestamp()
-            count = sum(at > from_then and (cap.across or of == run.trigger) for of, at in mine)
-            if count >= cap.count:
-                whose = "all triggers" if cap.across else "this trigger"
-                return f"{cap.count} of {whose} since {since.isoformat()}"
-        return ""
+        found = first_reached(self._triggers[run.trigger], sent.get(run.profile_id, ()), now)
+        if found is None:
+            return ""
+        since = (-found[0].per).shift(now) or now
+        return f"{found[0]} since {since.isoformat()}"
+
+
+def first_reached(
+    trigger: Trigger, mails: Sequence[tuple[str, float]], now: datetime
+) -> tuple[Cap, datetime] | None:
+    """The first cap that a profile's mails, as (trigger, Unix seconds), have reached, and when it is free
+    again; None: there is none."""
+    for cap in trigger.caps if mails else ():
+        since = ((-cap.per).shift(now) or now).timestamp()
+        counted = sorted(at for of, at in mails if at > since and (cap.across or of == trigger.name))
+        if len(counted) >= cap.count:
+            oldest = instant(counted[-cap.count])
+            return cap, cap.per.shift(oldest) or oldest
+    return None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -16,10 +16,13 @@ from triggers.begin import Beginner
 from triggers.calls import CallReader, Reading
 from triggers.fire import Firing
 from triggers.ingest import REPLAY, Ingested, Ingestion, read_lines
+from triggers.lacking import Standing, lacks
+from triggers.mails import MailMaker, Snapshot
 from triggers.people import People
 from triggers.person import erase_person
+from triggers.profile import LiveProfile
 from triggers.program import Trigger, compile_triggers
-from triggers.runs import Journal
+from triggers.runs import Journal, Run
 from triggers.store import Store
 from triggers.sweep import Sweep
 from triggers.world import World, read_world
@@ -126,26 +129,28 @@ class Triggers:
                 raise UsageError(f"there is no profile {profile_id!r}", fix=fix)
             profile = self.people.load(connection, rows, [profile_id])[profile_id]
             runs = self.store.runs_of(connection, profile_id)
+            mails = self.store.sends_of(connection, [profile_id], datetime.fromtimestamp(0, UTC))
             said = {}
             for name, trigger in self.triggers.items():
                 context = self.people.context(profile, now, segments=bool(trigger.when.segments))
+                mine = [run for run in runs if run.trigger == name]
+                refused = self._refused(trigger, profile_id, profile, now)
+                one = Standing(profile, mine, mails.get(profile_id, ()), context, refused)
                 said[name] = {
                     "on": str(trigger.start),
                     "when": asdict(trigger.when.explain(profile, context)),
-                    "runs": [
-                        {
-                            "occasion": run.occasion,
-                            "state": run.state,
-                            "reason": run.reason,
-                            "due_at": run.due_at.isoformat() if run.state == "waiting" else None,
-                            "began_with": run.event,
-                            "trace": orjson.loads(run.trace),
-                        }
-                        for run in runs
-                        if run.trigger == name
-                    ],
+                    "lacking": [asdict(lack) for lack in lacks(trigger, one, self.people)],
+                    "runs": [_told(run) for run in mine],
                 }
         return {"profile_id": profile_id, "now": now.isoformat(), "triggers": said}
+
+    def _refused(
+        self, trigger: Trigger, profile_id: str, profile: LiveProfile, now: datetime
+    ) -> dict[str, str]:
+        """Campaign → why it would not be sent to the profile now."""
+        maker, known = MailMaker(self.world), {profile_id: Snapshot.of(profile)}
+        found = {name: maker.refusals(name, known, now, trigger)[0] for name in trigger.spec.campaigns}
+        return {name: reason for name, reason in found.items() if reason}
 
     def erase(self, profile_id: str) -> int:
         """Forget a profile: its events, attributes, runs and sends here; how many rows. The outbox and the
@@ -170,6 +175,18 @@ class Triggers:
             all_done.add(done)
             seen, left = letters[-1]["seq"], None if left is None else left - len(letters)
         return all_done
+
+
+def _told(run: Run) -> dict[str, Any]:
+    """A run as ``explain`` tells it."""
+    return {
+        "occasion": run.occasion,
+        "state": run.state,
+        "reason": run.reason,
+        "due_at": run.due_at.isoformat() if run.state == "waiting" else None,
+        "began_with": run.event,
+        "trace": orjson.loads(run.trace),
+    }
 
 
 def open_triggers(

@@ -110,6 +110,14 @@ class MailMaker:
                 made.append(self._one(replace(request, occasion=occasion), compiled, one))
         return made
 
+    def refusals(
+        self, campaign: str, profiles: Mapping[str, Snapshot], now: datetime, trigger: Trigger
+    ) -> list[str]:
+        """Why each of these would get no mail of ``campaign`` now, by their ids; nothing: it would."""
+        people, member, interactions = self._people(sorted(profiles), profiles, now)
+        request = self._world.request(campaign, "", now, trigger)
+        return self._refused(request, beside(people, member), interactions, now)
+
     def _frame(
         self,
         request: Request,
@@ -119,6 +127,15 @@ class MailMaker:
         now: datetime,
     ) -> tuple[pa.Table, pa.Table]:
         """The rows of these profiles as a whole run would have them, and their interactions."""
+        people, member, interactions = self._people(ids, profiles, now)
+        arms = assign(request, compiled, people["profile_id"])
+        found = self._recommended(request, ids, people, member, interactions, arms)
+        return beside(beside(beside(people, member), found), arm_columns(arms)), interactions
+
+    def _people(
+        self, ids: list[str], profiles: Mapping[str, Snapshot], now: datetime
+    ) -> tuple[pa.Table, pa.Table, pa.Table]:
+        """What is known of these profiles, the segments they are in, and their interactions."""
         world = self._world
         audience = world.audience
         rows = [
@@ -131,10 +148,7 @@ class MailMaker:
         people = pa.Table.from_pylist(known, arrow_schema(declared | FEATURES))
         people, _ = world.source.learned.beside(people, now=now)
         people = people.select(audience.profiles.column_names)
-        member = self._segments(people, rows, now)
-        arms = assign(request, compiled, people["profile_id"])
-        found = self._recommended(request, ids, people, member, interactions, arms)
-        return beside(beside(beside(people, member), found), arm_columns(arms)), interactions
+        return people, self._segments(people, rows, now), interactions
 
     def _segments(self, people: pa.Table, rows: list[dict[str, Any]], now: datetime) -> pa.Table:
         world, inside = self._world, []

@@ -47,7 +47,7 @@ class Occasions:
             if profile.view.count(name, at, batch.now):
                 self.note(batch, trigger, profile_id, "ignored", "unless", detail=name)
                 return
-        occasion = self._occasion(trigger, profile, origin, key)
+        occasion = occasion_of(trigger, profile, origin, key)
         if occasion is None:
             self.note(
                 batch, trigger, profile_id, "ignored", "no_occasion", detail=trigger.spec.once_per or ""
@@ -105,7 +105,7 @@ class Occasions:
         if trigger.once_every is not None:
             since = (-trigger.once_every).shift(batch.now) or batch.now
             past = self._past(batch, trigger, profile_id)
-            fresh = any(r.seq is None and not _came_to_nothing(r) for r in here)
+            fresh = any(r.seq is None and not came_to_nothing(r) for r in here)
             if fresh or any(r.started_at > since.timestamp() and not r.came_to_nothing for r in past):
                 self.note(
                     batch, trigger, profile_id, "ignored", "once_per", detail=trigger.spec.once_per or ""
@@ -120,7 +120,7 @@ class Occasions:
             known = self._store.run(batch.connection, trigger.name, profile_id, occasion)
         if known is None:
             return self.new(trigger, profile_id, occasion, origin, due, batch.now)
-        if not _came_to_nothing(known):
+        if not came_to_nothing(known):
             self.note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
             return None
         if known in here:
@@ -154,22 +154,6 @@ class Occasions:
     def _past(self, batch: Batch, trigger: Trigger, profile_id: str) -> list[Past]:
         return batch.past(self._store, profile_id, trigger.name, self._remembering)
 
-    def _occasion(
-        self, trigger: Trigger, profile: LiveProfile, origin: Mapping[str, Any], key: str
-    ) -> str | None:
-        """What makes this occasion; None where ``once_per`` names something that is missing."""
-        per = trigger.spec.once_per
-        if per is None or trigger.once_every is not None:
-            return _safe(key)
-        if per == "ever":
-            return "ever"
-        value: Any = origin if per.startswith("event.") else profile
-        for part in per.removeprefix("event.").split("."):
-            value = value.get(part) if isinstance(value, Mapping) else None
-        return (
-            None if value is None else _safe(value.isoformat() if hasattr(value, "isoformat") else str(value))
-        )
-
     def wait_end(self, trigger: Trigger, profile: LiveProfile, start: datetime, *, place: int) -> datetime:
         """When the wait at ``place`` is over that begins at ``start``."""
         wait = trigger.ops[place].wait
@@ -195,12 +179,28 @@ class Occasions:
         self._journal.note(batch.now, trigger.name, profile_id, what, reason, run=run, **more)
 
 
+def occasion_of(
+    trigger: Trigger, profile: Mapping[str, Any], origin: Mapping[str, Any], key: str
+) -> str | None:
+    """What makes this occasion; None where ``once_per`` names something that is missing."""
+    per = trigger.spec.once_per
+    if per is None or trigger.once_every is not None:
+        return _safe(key)
+    if per == "ever":
+        return "ever"
+    value: Any = origin if per.startswith("event.") else profile
+    for part in per.removeprefix("event.").split("."):
+        value = value.get(part) if isinstance(value, Mapping) else None
+    return None if value is None else _safe(value.isoformat() if hasattr(value, "isoformat") else str(value))
+
+
 def _always_new(trigger: Trigger) -> bool:
     """Whether each event is an occasion of its own, which the store cannot have: events are taken once."""
     return trigger.spec.once_per is None and trigger.start.event is not None
 
 
-def _came_to_nothing(run: Run) -> bool:
+def came_to_nothing(run: Run) -> bool:
+    """Whether its occasion is free again."""
     return run.state in ("cancelled", "suppressed") and run.mails == 0
 
 

@@ -42,6 +42,9 @@ class Cap:
     per: Interval
     across: bool
 
+    def __str__(self) -> str:
+        return f"{self.count} of {'all triggers' if self.across else 'this trigger'}"
+
 
 @dataclass(frozen=True)
 class Trigger:

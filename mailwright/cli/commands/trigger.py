@@ -55,9 +55,10 @@ def trigger(
 ) -> None:
     """Explain what triggers say of a profile, take events from a file, list and replay refused ones.
 
-    `explain PROFILE` tells, for every trigger, whether its `when` holds now and why, and what each run of it
-    has decided. `take EVENTS.jsonl` stores Segment calls, one a line; the server fires what they start.
-    `replay` takes dead letters once more, after the schema was mended, say.
+    `explain PROFILE` tells, for every trigger, whether its `when` holds now and why, what is lacking for a
+    run to begin and its mail to go, and what each run of it has decided. `take EVENTS.jsonl` stores Segment
+    calls, one a line; the server fires what they start. `replay` takes dead letters once more, after the
+    schema was mended, say.
     """
     if (action in (Action.EXPLAIN, Action.TAKE)) != (what is not None):
         wanted = {Action.EXPLAIN: "a profile", Action.TAKE: "a file, or - for stdin"}.get(action, "nothing")
@@ -142,14 +143,16 @@ def _show_letters(console: Console, data: dict[str, Any]) -> None:
 
 
 def _show_explained(console: Console, data: dict[str, Any]) -> None:
-    table = Table("trigger", "starts with", "when holds", "values", "runs", title=escape(data["profile_id"]))
+    table = Table("trigger", "when holds", "what is lacking now", "runs", title=escape(data["profile_id"]))
+    table.show_lines = True
     for name, said in data["triggers"].items():
         when = said["when"]
         holds = {True: "yes", False: "no", None: "unknown"}[when["holds"]]
-        values = "\n".join(
+        values = [
             f"{one['expression']} " + ("is missing" if one["missing"] else f"= {one['value']}")
             for one in when["operands"]
-        )
+        ]
+        lacking = [f"{one['reason']}: {one['detail']}" for one in said["lacking"]]
         runs = "\n".join(
             f"{run['state']}"
             + (f" ({run['reason']})" if run["reason"] else "")
@@ -159,5 +162,6 @@ def _show_explained(console: Console, data: dict[str, Any]) -> None:
             )
             for run in said["runs"]
         )
-        table.add_row(*map(escape, (name, said["on"], holds, values, runs)))
+        cells = (f"{name}\n{said['on']}", "\n".join([holds, *values]), "\n".join(lacking) or "nothing", runs)
+        table.add_row(*map(escape, cells))
     console.print(table)
