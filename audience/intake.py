@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from audience.arrow import arrow_type
 from audience.coerce import LARGE, Typed, coerce
 from audience.cores import each
-from audience.order import flat, sorted_rows
+from audience.order import flat, sorted_rows, times_there
 from audience.raw import Raw
 from audience.report import AudienceReport, Outcome, Problem, SourceReport, shown
 from audience.sources import read_source
@@ -115,14 +115,10 @@ class Intake:
     def reject_duplicates(self, name: str) -> None:
         """Of kept rows with the same value only the last stays: in a file that grows it is the newest."""
         values = self.columns[name].filter(pa.array(self._keep))
-        counts = pc.value_counts(values)
-        several = counts.field("values").filter(pc.greater(counts.field("counts"), 1))
-        if not len(several):
-            return
-        among = pc.is_in(values, value_set=several)
+        several = times_there(values) > 1
         last: dict[Any, int] = {}
-        positions = np.flatnonzero(self._keep)[among.to_numpy(zero_copy_only=False)]
-        for position, value in zip(positions.tolist(), values.filter(among).to_pylist(), strict=True):
+        positions = np.flatnonzero(self._keep)[several]
+        for position, value in zip(positions.tolist(), values.filter(several).to_pylist(), strict=True):
             if (earlier := last.get(value)) is not None:
                 self.reject(name, [earlier], "duplicate, a later row has the same")
             last[value] = position

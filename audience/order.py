@@ -25,6 +25,13 @@ def decoded(table: pa.Table) -> pa.Table:
     return pa.table({name: flat(table.column(name)) for name in table.column_names})
 
 
+def times_there(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    """How often the value of each row is there; NULL is a value like any other."""
+    codes = flat(values).dictionary_encode(null_encoding="encode").indices.to_numpy()
+    found: npt.NDArray[np.int64] = np.bincount(codes)[codes]
+    return found
+
+
 def is_among(column: pa.Array, known: pa.Array) -> pa.Array:
     """Whether each value is one of the known ones; each different one is looked for once."""
     if not pa.types.is_dictionary(column.type):

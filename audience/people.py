@@ -6,12 +6,14 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from audience.address import ADDRESS_ATTRIBUTES, check_addresses
 from audience.identity import Identities, unify
 from audience.intake import Intake, take_in, with_defaults
+from audience.order import flat
 from audience.report import AudienceReport
 from audience.survivorship import FITS
 from audience.zones import known_zones
@@ -98,12 +100,15 @@ def _check_names(spec: WorkspaceSpec, known: Schema) -> None:
 
 def share_mailboxes(profiles: pa.Table, report: AudienceReport) -> pa.Table:
     """Whoever unsubscribed at an address is unsubscribed at it, under every profile that has it."""
-    keys, gone = profiles.column("email_key"), profiles.column("unsubscribed")
-    times = pc.value_counts(keys.drop_null()).field("counts")
-    left = pc.unique(keys.filter(gone).drop_null())
-    result = pc.or_(gone, pc.is_in(keys, value_set=left))
+    keys, gone = flat(profiles.column("email_key")).dictionary_encode(), profiles.column("unsubscribed")
+    mailbox = keys.indices.fill_null(len(keys.dictionary)).to_numpy()
+    times = np.bincount(mailbox, minlength=len(keys.dictionary))[: len(keys.dictionary)]
+    left = np.zeros(len(keys.dictionary) + 1, dtype=bool)
+    left[mailbox[gone.fill_null(False).to_numpy()]] = True
+    left[-1] = False  # whoever has no address shares none
+    result = pc.or_(gone, pa.array(left[mailbox]))
     problems = pc.value_counts(profiles.column("email_problem").drop_null()).to_pylist()
     report.email_problems = Counter({problem["values"]: problem["counts"] for problem in problems})
-    report.shared_addresses = pc.sum(times.filter(pc.greater(times, 1))).as_py() or 0
+    report.shared_addresses = int(times[times > 1].sum())
     report.unsubscribed_elsewhere = (pc.sum(result).as_py() or 0) - (pc.sum(gone).as_py() or 0)
     return profiles.set_column(profiles.column_names.index("unsubscribed"), "unsubscribed", result)

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from audience.order import times_there
 from mailwright.model.message import SkipReason
 
 Mask = npt.NDArray[np.bool_]
@@ -97,9 +98,7 @@ def _duplicates(profiles: pa.Table, candidates: Mask) -> Mask:
     """The candidates whose address another candidate has too, but for the one that keeps it."""
     rows = np.flatnonzero(candidates)
     keys = profiles["email_key"].filter(pa.array(candidates))
-    times = pc.value_counts(keys)
-    several = times.field("values").filter(pc.greater(times.field("counts"), 1))
-    rows = rows[pc.is_in(keys, value_set=several).to_numpy()]
+    rows = rows[times_there(keys) > 1]
     frame = profiles.select(["profile_id", "email_key", "last_seen_at"]).take(rows).to_pandas()
     frame["row"] = rows
     ordered = frame.sort_values(["last_seen_at", "profile_id"], ascending=[False, True], na_position="last")

@@ -122,7 +122,7 @@ def _variants(chosen: pa.Table, slots: Iterable[str]) -> tuple[Variant, ...]:
     names = list(slots)
     if not names or not chosen.num_rows:
         return ()
-    blocks = pa.table({slot: slot_column(chosen, slot) for slot in names})
+    blocks = pa.table({slot: chosen[f"slot:{slot}"] for slot in names})
     grouped = blocks.group_by(names).aggregate([([], "count_all")]).to_pylist()
     counts: Counter[tuple[tuple[str, str | None], ...]] = Counter()
     for row in grouped:

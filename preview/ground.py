@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -77,10 +77,11 @@ def read_ground(root: Path, settings: PreviewSettings, stages: Stages, campaign:
     compiling = {} if campaign is None else {campaign: _compile(workspace, now, seed, campaign, settings)}
     with stages("read"):
         source = read_workspace(workspace, now=now)
-    with stages("segment"):
-        segmentation = segment_audience(workspace, source.audience, now=now)
+    segmenting = meanwhile(partial(segment_audience, workspace, source.audience, now=now))
     with stages("train") as progress:
         model = trained_model(workspace, source.audience, now=now, seed=seed, progress=progress)
+    with stages("segment"):
+        segmentation = segmenting.result()
     return Ground(workspace, now, seed, source, segmentation, model, compiling)
 
 

@@ -223,7 +223,7 @@ def _variants(columns: Mapping[str, pa.Array], rows: int, editions: pa.Array | N
     slots = [name for name in columns if name.startswith("slot:")]
     if not slots and editions is None:
         return {"": rows} if rows else {}
-    keys = {name: columns[name].dictionary_decode() for name in slots}
+    keys = {name: columns[name] for name in slots}
     if editions is not None:
         keys["edition"] = editions
     grouped = pa.table(keys).group_by(list(keys)).aggregate([([], "count_all")])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,7 @@ from rules.dialects import phrase, quote
 from rules.interval import Interval
 from rules.kind import Kind
 from rules.sql import Writer, constant
-from rules.tree import Attr, Node
+from rules.tree import Attr, Events, Node, walk
 
 if TYPE_CHECKING:
     from rules.rule import Rule
@@ -131,7 +131,8 @@ class _Query:
         profiles = self._table("p", ("profile_id", Kind("string")))
         query = f"SELECT n, {selected} FROM p"  # noqa: S608 all names and literals are quoted above
         if self._writer.aggregates:
-            query = f"WITH e AS ({self._aggregation()}) {query} LEFT JOIN e ON p.profile_id = e.profile_id"
+            events = self._aggregation(trees.values())
+            query = f"WITH e AS ({events}) {query} LEFT JOIN e ON p.profile_id = e.profile_id"
         with locked_database() as database:
             database.register("p", profiles.append_column("n", pa.array(np.arange(profiles.num_rows))))
             if self._writer.aggregates:
@@ -151,10 +152,14 @@ class _Query:
             self._tables["i"] = pa.table({name: pa.array([], _ARROW[kind.name]) for name, kind in fixed})
         return self._table("i", *fixed)
 
-    def _aggregation(self) -> str:
+    def _aggregation(self, trees: Iterable[Node]) -> str:
+        # What no aggregate looks at is left out before profiles are told apart.
+        windows = {node.window for tree in trees for node in walk(tree) if isinstance(node, Events)}
+        begins = [] if None in windows else [self._cutoff(window) for window in windows if window]
+        since = f" AND i.at > least({', '.join(sorted(begins))})" if begins else ""
         columns = ", ".join(f"{text} AS {alias}" for text, alias in self._writer.aggregates.items())
         codes = "".join(f" WHEN {quote('duckdb', name)} THEN {code}" for name, code in self._codes.items())
-        coded = f"SELECT *, CASE event{codes} END AS code FROM i WHERE i.at <= {self._writer.now}"  # noqa: S608
+        coded = f"SELECT *, CASE event{codes} END AS code FROM i WHERE i.at <= {self._writer.now}{since}"  # noqa: S608
         return f"SELECT profile_id, {columns} FROM ({coded}) AS i WHERE code IS NOT NULL GROUP BY 1"  # noqa: S608
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from typing import Protocol
 
 import pyarrow as pa
@@ -18,8 +19,7 @@ from mailwright.experiments import (
 from mailwright.model.experiment import ExperimentSpec, HoldoutSpec
 from mailwright.model.identity import fingerprint
 from mailwright.recipients import Admission, admit
-from measure import held_out_mask
-from measure.assignment import Assignment
+from measure.assignment import Assignment, Mask
 from recommend import Model
 from recommend.embedding import without_embeddings
 from render import (
@@ -99,15 +99,19 @@ def select_recipients(
     audience: Audience,
     compiled: CompiledCampaign,
     assignment: Assignment,
+    held_out: Future[Mask],
 ) -> Admission:
-    """Who gets the mail, and why the others do not."""
+    """Who gets the mail, and why the others do not; ``held_out`` are those whom ``holdouts`` keep back."""
     rules = {"audience": audience_rule(request)}
     columns = evaluate_rules(rules, everyone, now=request.now, interactions=audience.interactions)
-    held_out = held_out_mask(holdouts(request), everyone["profile_id"])
     promoted = promoted_arms(compiled, request.promotions, request.scopes)
     waits = waits_for_winner(compiled, assignment, now=request.now, promoted=promoted)
     return admit(
-        everyone, columns["audience"], purpose=request.spec.purpose, held_out=held_out, awaiting=waits
+        everyone,
+        columns["audience"],
+        purpose=request.spec.purpose,
+        held_out=held_out.result(),
+        awaiting=waits,
     )
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Future
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 import pyarrow as pa
 
+from audience.cores import meanwhile
 from mailwright.engine.composing import audience_rule
 from mailwright.engine.reading import Source
 from mailwright.engine.recommending import beside, strategies
@@ -87,18 +89,20 @@ def choose_ahead(
         return None
     blocks = [block for slot in compiled.all_slots.values() for block in slot.blocks]
     rules = [rule for block in blocks for rule in block.rules if LIST in rule.attributes]
+    full: Future[bool] | None = None
     if rules:
         alike = list(strategies(request, everyone.num_rows, assignment)) == [FOR_YOU]
         if not alike or not all(_counts_only(rule) for rule in rules):
             return None
-        if not fills_every_list(audience.interactions, audience.items, recommend, n=n, now=request.now):
-            return None
+        given = (audience.interactions, audience.items, recommend)
+        full = meanwhile(partial(fills_every_list, *given, n=n, now=request.now))
         offsets = np.arange(everyone.num_rows + 1, dtype=np.int32) * n
-        full = pa.ListArray.from_arrays(pa.array(offsets), pa.nulls(everyone.num_rows * n, pa.int8()))
-        everyone = everyone.append_column(LIST, full)
-    return choose_blocks(
+        lists = pa.ListArray.from_arrays(pa.array(offsets), pa.nulls(everyone.num_rows * n, pa.int8()))
+        everyone = everyone.append_column(LIST, lists)
+    choices = choose_blocks(
         compiled, everyone, now=request.now, interactions=audience.interactions, rows=admission.admitted
     )
+    return choices if full is None or full.result() else None
 
 
 def _counts_only(rule: Rule) -> bool:

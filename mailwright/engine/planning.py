@@ -14,6 +14,7 @@ from audience.cores import meanwhile
 from mailwright.engine.composing import (
     assign,
     compile_mail,
+    holdouts,
     render_context,
     run_fingerprint,
     select_recipients,
@@ -27,6 +28,7 @@ from mailwright.experiments import (
 )
 from mailwright.models import tuned_spec
 from mailwright.progress import Progress, Stages
+from measure import held_out_mask
 from recommend import Model, Recommendations
 from render import (
     CompiledCampaign,
@@ -84,11 +86,13 @@ def plan_campaign(
     audience = source.audience
     with stages("compile"):
         compiled = compile_mail(request, source.assets) if compiling is None else compiling.result()
-    assignment = assign(request, compiled, audience.profiles["profile_id"])
+    ids = audience.profiles["profile_id"]
+    held_out = meanwhile(partial(held_out_mask, holdouts(request), ids))
+    assignment = assign(request, compiled, ids)
     arms = arm_columns(assignment)
     with stages("admit"):
         known = beside(beside(audience.profiles, segmentation.columns), arms)
-        admission = select_recipients(request, known, audience, compiled, assignment)
+        admission = select_recipients(request, known, audience, compiled, assignment, held_out)
         if outlined is not None:
             settings = tuned_spec(request.workspace.spec.recommend, model)
             ahead = choose_ahead(request, source, compiled, assignment, known, admission, settings)
