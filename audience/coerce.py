@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -15,7 +16,8 @@ from audience.arrow import TIMESTAMP, arrow_type, query
 from audience.cores import each
 from audience.distinct import Distinct, coded, distinct_values
 from audience.raw import scalar_column
-from audience.scalar_sql import IN_TIME_US, NOT_A, missing, parse, problem
+from audience.scalar_sql import CONTROL, IN_TIME_US, LONGEST_TEXT, NOT_A, missing, parse, problem
+from audience.snapshot import bytes_of
 from mailwright.model.schema import Attribute
 
 Column: TypeAlias = pa.Array | list[Any]
@@ -48,7 +50,8 @@ def coerce(
     large = max(map(len, arrays.values()), default=0) >= LARGE
     found = dict(zip(arrays, each(distinct_values, arrays.values(), large=large), strict=True))
     scalars = {name: one for name, one in found.items() if _is_scalar(schema[name])}
-    done = {name: Typed(one.values, {}) for name, one in scalars.items() if _fits(one.values, schema[name])}
+    came = {name: _as_it_came(one.values, schema[name]) for name, one in scalars.items()}
+    done = {name: Typed(values, {}) for name, values in came.items() if values is not None}
     for places in (True, False):
         group = {
             name: one.values
@@ -63,24 +66,36 @@ def coerce(
     return dict(zip(columns, spread, strict=True))
 
 
-def _fits(column: pa.Array, attribute: Attribute) -> bool:
-    """Whether a column of numbers or instants came in its declared type with nothing wrong in it, as those of
-    events do: the query, which says what is wrong, takes twenty times as long as a look at the extremes."""
-    kind = column.type
-    if kind != arrow_type(attribute) or kind not in _NUMBERS or attribute.allowed is not None:
-        return False
-    least, most = attribute.min, attribute.max
-    if kind == TIMESTAMP:
-        if least is not None or most is not None:
-            return False
-        column, least, most = column.cast(pa.int64()), *IN_TIME_US
-    elif kind == pa.float64() and pc.all(pc.is_finite(column)).as_py() is False:
+def _as_it_came(column: pa.Array, attribute: Attribute) -> pa.Array | None:
+    """A column that came in its declared type with nothing wrong in it, as most large ones do; None: a query
+    must say what is, which takes ten times as long as looking over the whole."""
+    if column.type != arrow_type(attribute) or attribute.allowed is not None:
+        return None
+    if pa.types.is_string(column.type):
+        return _clean_texts(column)
+    return column if _within(column, attribute.min, attribute.max) else None
+
+
+def _clean_texts(column: pa.Array) -> pa.Array | None:
+    length = pc.binary_length(column)
+    shortest, longest = (value.as_py() or 0 for value in pc.min_max(length).values())
+    if longest > LONGEST_TEXT or _CONTROL[np.frombuffer(bytes_of(column), np.uint8)].any():
+        return None
+    return column if shortest else pc.if_else(pc.equal(length, 0), None, column)
+
+
+def _within(column: pa.Array, least: Any, most: Any) -> bool:
+    """Whether all of a column's numbers or instants can be, and lie within these bounds."""
+    if column.type == TIMESTAMP and least is None and most is None:
+        column, (least, most) = column.cast(pa.int64()), IN_TIME_US
+    elif column.type not in (pa.int64(), pa.float64()) or pc.all(pc.is_finite(column)).as_py() is False:
         return False
     low, high = (value.as_py() for value in pc.min_max(column).values())
     return low is None or not ((least is not None and low < least) or (most is not None and high > most))
 
 
-_NUMBERS = (pa.int64(), pa.float64(), TIMESTAMP)
+_CONTROL = np.array([bool(re.match(CONTROL, chr(byte))) for byte in range(128)] + [False] * 128)
+"""By byte of UTF-8."""
 
 
 def _spread(typed: Typed, found: Distinct | None, code: bool) -> Typed:

@@ -164,6 +164,8 @@ class Intake:
 
 
 def _without(column: pa.Array, mask: Mask) -> pa.Array:
+    if pa.types.is_dictionary(column.type):
+        return pa.DictionaryArray.from_arrays(_without(column.indices, mask), column.dictionary)
     return pc.if_else(pa.array(mask), pa.scalar(None, column.type), column)
 
 

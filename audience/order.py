@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
@@ -33,10 +35,15 @@ def times_there(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
 
 
 def is_among(column: pa.Array, known: pa.Array) -> pa.Array:
-    """Whether each value is one of the known ones; each different one is looked for once."""
+    """Whether each value is one of the known ones."""
+    return of_each(lambda values: pc.is_in(values, value_set=known), column)
+
+
+def of_each(test: Callable[[pa.Array], pa.Array], column: pa.Array) -> pa.Array:
+    """What a test of texts says of each value; of a dictionary each different one is tested once."""
     if not pa.types.is_dictionary(column.type):
-        return pc.is_in(column, value_set=known)
-    return pc.is_in(column.dictionary, value_set=known).take(column.indices)
+        return test(column)
+    return test(column.dictionary).take(column.indices)
 
 
 def places_of(values: pa.Array, known: pa.Array) -> pa.Array:

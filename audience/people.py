@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ import pyarrow.compute as pc
 from audience.address import ADDRESS_ATTRIBUTES, check_addresses
 from audience.identity import Identities, unify
 from audience.intake import Intake, take_in, with_defaults
-from audience.order import flat
+from audience.order import flat, is_among, of_each
 from audience.report import AudienceReport
 from audience.survivorship import FITS
 from audience.zones import known_zones
@@ -40,10 +41,10 @@ def read_people(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Iden
     """
     schema = PROFILE_ATTRIBUTES | spec.profile
     _check_names(spec, schema)
-    incoming = take_in(root, spec.data.profiles, schema, what="profiles")
+    incoming = take_in(root, spec.data.profiles, schema, what="profiles", code=True)
     intake = Intake("profiles", incoming, schema, report)
     with ThreadPoolExecutor(max_workers=1) as meanwhile:
-        addresses = meanwhile.submit(check_addresses, intake.columns["email"])
+        addresses = meanwhile.submit(check_addresses, flat(intake.columns["email"]))
         _check(intake)
         _take_in_emails(intake, *addresses.result())
     intake.add(_ROW, Attribute(type="integer"), pa.array(incoming.raw.rows))
@@ -58,11 +59,11 @@ def read_people(root: Path, spec: WorkspaceSpec, report: AudienceReport) -> Iden
 def _check(intake: Intake) -> None:
     """One row an id, time zones and locales that there are."""
     intake.reject_duplicates("profile_id")
-    known = pc.is_in(intake.columns["timezone"], value_set=known_zones())
+    known = is_among(intake.columns["timezone"], known_zones())
     unknown = pc.and_(pc.is_valid(intake.columns["timezone"]), pc.invert(known))
     intake.set_aside("timezone", intake.kept(unknown), "not a time zone (Europe/Oslo)")
-    no_locale = pc.invert(pc.match_substring_regex(intake.columns["locale"], _LOCALE))
-    intake.set_aside("locale", intake.kept(no_locale), "not a locale (no, sv-SE)")
+    locale = of_each(partial(pc.match_substring_regex, pattern=_LOCALE), intake.columns["locale"])
+    intake.set_aside("locale", intake.kept(pc.invert(locale)), "not a locale (no, sv-SE)")
 
 
 def _take_in_emails(intake: Intake, emails: pa.Array, email_problems: pa.Array, keys: pa.Array) -> None:

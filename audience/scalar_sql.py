@@ -59,7 +59,7 @@ def problem(attribute: Attribute, i: int, params: dict[str, Any]) -> str:
     value = f"v{i}"
     cases = [f"WHEN m{i} THEN NULL", f"WHEN {value} IS NULL THEN '{NOT_A[attribute.type]}'"]
     if attribute.type == "string":
-        cases.append(f"WHEN regexp_matches({value}, '{_CONTROL}') THEN 'control characters'")
+        cases.append(f"WHEN regexp_matches({value}, '{CONTROL}') THEN 'control characters'")
         cases.append(f"WHEN length({value}) > {LONGEST_TEXT} THEN 'longer than {LONGEST_TEXT} characters'")
     for bound, sign, word in ((attribute.min, "<", "below"), (attribute.max, ">", "above")):
         if bound is not None:
@@ -75,7 +75,7 @@ def problem(attribute: Attribute, i: int, params: dict[str, Any]) -> str:
 
 
 _SPACE = " \t\n\f\r\u00a0\ufeff"
-_CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
+CONTROL = r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 _SQL_TYPES = {
     "string": "VARCHAR",
     "integer": "BIGINT",

@@ -39,7 +39,7 @@ def _add(digest: hashlib._Hash, array: pa.Array) -> None:
         _add(digest, array.flatten())
     elif pa.types.is_string(kind):
         digest.update(pc.binary_length(array).to_numpy(zero_copy_only=False).astype("<i8").tobytes())
-        digest.update(_bytes_of(array))
+        digest.update(bytes_of(array))
     elif pa.types.is_boolean(kind):
         digest.update(np.packbits(array.to_numpy(zero_copy_only=False)).tobytes())
     elif pa.types.is_date32(kind):
@@ -50,7 +50,8 @@ def _add(digest: hashlib._Hash, array: pa.Array) -> None:
         digest.update(array.to_numpy(zero_copy_only=False).tobytes())
 
 
-def _bytes_of(array: pa.Array) -> memoryview | bytes:
+def bytes_of(array: pa.Array) -> memoryview | bytes:
+    """The texts of a column one after the other, what lies under a NULL included."""
     if not len(array):
         return b""
     _, offsets, data = array.buffers()
