@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
@@ -26,6 +27,19 @@ class EventsOfProfiles:
         runs = pc.run_end_encode(self._interactions["profile_id"].combine_chunks())
         ends = runs.run_ends.to_pylist()
         return dict(zip(runs.values.to_pylist(), zip([0, *ends], ends, strict=False), strict=True))
+
+    @cached_property
+    def _names(self) -> list[str]:
+        return list(self._places)
+
+    def place(self, profile_id: str) -> tuple[int, int]:
+        """The profile's first row and the row after its last; where they would be, if it has none."""
+        found = self._places.get(profile_id)
+        if found is not None:
+            return found
+        after = bisect_left(self._names, profile_id)
+        end = self._places[self._names[after]][0] if after < len(self._names) else len(self._interactions)
+        return end, end
 
     def __call__(self, profile_id: str) -> EventView:
         return EventView(self.rows(profile_id))

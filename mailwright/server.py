@@ -78,6 +78,7 @@ def taking_events(workspace: Workspace, secret: bytes, *, now: datetime) -> Iter
     live = open_triggers(
         workspace, outbox=workspace_outbox(workspace), adapter=adapter, now=now, secret=secret
     )
+    live.world.settle()
     settle_memory()
     with ExitStack() as stack:
         stack.enter_context(exported_traces(os.environ))

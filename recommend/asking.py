@@ -17,7 +17,7 @@ from mailwright.model.recommendation import Ask
 from mailwright.model.schema import Attribute, Schema
 from mailwright.model.workspace import RecommendSpec
 from recommend.chain import fill
-from recommend.context import read_context
+from recommend.context import Context, read_context
 from recommend.model import Model
 from recommend.ratings import asked_about
 from recommend.recommendations import Recommendations
@@ -43,14 +43,26 @@ def recommend_asked(
 
     Raises UsageError for an unknown strategy.
     """
-    found: dict[Ask, Recommendations] = {}
     if not asks:
-        return found
+        return {}
     context = read_context(
         model, profiles, interactions, items, spec, now, segments=segments, last_shown=last_shown
     )
+    return asked_lists(context, asks, only=only, spare=spare, progress=progress)
+
+
+def asked_lists(
+    context: Context,
+    asks: Sequence[Ask],
+    *,
+    only: Sequence[int] | None = None,
+    spare: int = 0,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[Ask, Recommendations]:
+    """The list of each ask, where the world has been read before."""
+    found: dict[Ask, Recommendations] = {}
     for done, ask in enumerate(asks, start=1):
-        asked = asked_about(items_at(profiles, ask.to), context.catalogue.ids) if ask.to else None
+        asked = asked_about(items_at(context.profiles, ask.to), context.catalogue.ids) if ask.to else None
         context = context.asking(asked)
         tiers = open_strategy(ask.strategy, context)
         found[ask] = fill(context, tiers, n=ask.n, only=only, spare=0 if ask.again else spare)

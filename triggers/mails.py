@@ -22,27 +22,20 @@ from mailwright.engine import (
     holdouts,
     render_context,
     run_fingerprint,
-    shown_before,
-    strategies,
 )
 from mailwright.experiments import ARMS, arm_columns
 from mailwright.model.message import Message
 from mailwright.model.schema import PROFILE_ATTRIBUTES
-from mailwright.models import tuned_spec
 from mailwright.recipients import admit
 from mailwright.run import messages_of
 from measure import held_out_mask
-from measure.assignment import Assignment
-from recommend import recommend_items
-from recommend.asking import asked_columns, recommend_asked
-from recommend.mixed import mixed
-from recommend.recommendations import STRUCT
 from render import CompiledCampaign, RenderContext, choose_blocks, render_batch
 from rules import EventView, RuleContext, event_views
 from segments import segments_of
 from triggers.profile import LiveProfile
 from triggers.program import Trigger
-from triggers.world import World, interactions_of, without
+from triggers.recommending import recommended
+from triggers.world import World, interactions_of
 
 
 @dataclass(frozen=True)
@@ -96,17 +89,25 @@ class MailMaker:
         compiled = world.campaign(campaign, now, trigger)
         request = world.request(campaign, "", now, trigger)
         ids = sorted({profile_id for profile_id, _ in wanted})
-        frame, interactions = self._frame(request, compiled, ids, profiles, now)
-        frame = beside(frame, choose_blocks(compiled, frame, now=now, interactions=interactions).columns)
-        rows = {name: row for row, name in enumerate(ids)}
-        reasons = self._refused(request, frame, interactions, now)
+        people, member, interactions = self._people(ids, profiles, now)
+        known, arms = beside(people, member), assign(request, compiled, people["profile_id"])
+        reasons = self._refused(request, known, interactions, now)
+        known = beside(known, arm_columns(arms))
+        # Who gets no mail is recommended nothing: that reads everybody.
+        going = [row for row, reason in enumerate(reasons) if not reason]
+        mails = known.take(pa.array(going, pa.int64()))
+        if going:
+            found = recommended(world, request, people, member, interactions, arms, only=going)
+            mails = beside(mails, found)
+            mails = beside(mails, choose_blocks(compiled, mails, now=now, interactions=interactions).columns)
+        place, rows = {row: n for n, row in enumerate(going)}, {name: row for row, name in enumerate(ids)}
         made: list[Made] = []
         for profile_id, occasion in wanted:
             row = rows[profile_id]
-            one = frame.slice(row, 1)
             if reasons[row]:
-                made.append(Made(None, reasons[row], facts=_facts(one, {})))
+                made.append(Made(None, reasons[row], facts=_facts(known.slice(row, 1), {})))
             else:
+                one = mails.slice(place[row], 1)
                 made.append(self._one(replace(request, occasion=occasion), compiled, one))
         return made
 
@@ -117,20 +118,6 @@ class MailMaker:
         people, member, interactions = self._people(sorted(profiles), profiles, now)
         request = self._world.request(campaign, "", now, trigger)
         return self._refused(request, beside(people, member), interactions, now)
-
-    def _frame(
-        self,
-        request: Request,
-        compiled: CompiledCampaign,
-        ids: list[str],
-        profiles: Mapping[str, Snapshot],
-        now: datetime,
-    ) -> tuple[pa.Table, pa.Table]:
-        """The rows of these profiles as a whole run would have them, and their interactions."""
-        people, member, interactions = self._people(ids, profiles, now)
-        arms = assign(request, compiled, people["profile_id"])
-        found = self._recommended(request, ids, people, member, interactions, arms)
-        return beside(beside(beside(people, member), found), arm_columns(arms)), interactions
 
     def _people(
         self, ids: list[str], profiles: Mapping[str, Snapshot], now: datetime
@@ -170,58 +157,6 @@ class MailMaker:
         return pa.table(
             {n: pa.array([n.removeprefix("segment:") in s for s in inside], pa.bool_()) for n in names}
         )
-
-    def _recommended(
-        self,
-        request: Request,
-        ids: list[str],
-        people: pa.Table,
-        member: pa.Table,
-        interactions: pa.Table,
-        arms: Assignment,
-    ) -> pa.Table:
-        """The recommendations: everybody stands in for the cohorts, these profiles with what they are now."""
-        world = self._world
-        audience, spec = world.audience, request.spec.recommendations
-        compiled = world.campaign(request.campaign, request.now)
-        if not spec.n and not compiled.asks:
-            nothing = pa.array([[]] * len(ids), pa.list_(STRUCT))
-            notes = pa.array([""] * len(ids), pa.string())
-            return pa.table({"recommendations": nothing, "recommendation_note": notes})
-        others = [row for name, row in sorted(world.rows.items(), key=lambda p: p[1]) if name not in set(ids)]
-        everybody = pa.concat_tables([audience.profiles.take(others), people.cast(audience.profiles.schema)])
-        segments = pa.concat_tables([world.segmentation.columns.take(others), member])
-        events = pa.concat_tables([without(audience.interactions, ids), interactions])
-        inputs = (
-            world.model,
-            everybody,
-            events.sort_by([("profile_id", "ascending"), ("at", "ascending")]),
-            audience.items,
-            tuned_spec(world.workspace.spec.recommend, world.model),
-        )
-        now, spare, before = request.now, compiled.spare, shown_before(request, audience)
-        parts = []
-        for strategy, rows in strategies(request, len(ids), arms).items():
-            only = (rows + len(others)).tolist()
-            some = recommend_items(
-                *inputs,
-                n=spec.n,
-                now=now,
-                segments=segments,
-                only=only,
-                strategy=strategy,
-                spare=spare,
-                last_shown=before,
-            )
-            parts.append((rows, some))
-        found = parts[0][1] if len(parts) == 1 else mixed(parts)
-        only = list(range(len(others), len(others) + len(ids)))
-        asked = recommend_asked(
-            *inputs, compiled.asks, now=now, segments=segments, only=only, spare=spare, last_shown=before
-        )
-        notes = [found.note(row) for row in range(len(ids))]
-        columns = {"recommendations": found.column(), "recommendation_note": pa.array(notes, pa.string())}
-        return beside(pa.table(columns), asked_columns(asked, len(ids)))
 
     def _refused(self, request: Request, frame: pa.Table, interactions: pa.Table, now: datetime) -> list[str]:
         """Why a profile gets no mail, as a whole run would say; but one address twice is no reason here,

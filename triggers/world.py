@@ -9,7 +9,6 @@ from functools import cached_property
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from audience import FEATURES, Audience
 from audience.arrow import as_rows
@@ -90,6 +89,12 @@ class World:
         known = {name: schema[name].default for name in self.attributes.column_names if name in schema}
         return {**dict.fromkeys(self.attributes.column_names), **known, "email_problem": "no_address"}
 
+    def settle(self) -> None:
+        """Do at the start what the first event and the first mail would wait for."""
+        import sklearn.feature_extraction.text  # noqa: F401 takes seconds, and mails compare the words of items
+
+        self.rows, self.events.place("")
+
     def profiles(self, profile_ids: Sequence[str]) -> list[dict[str, Any]]:
         """The attributes of each of these as the files have them, or of nobody."""
         known = [name for name in profile_ids if name in self.rows]
@@ -142,9 +147,3 @@ def interactions_of(rows: list[dict[str, Any]], like: pa.Table) -> pa.Table:
     names = like.column_names
     plain = [{name: row.get(name) for name in names} for row in rows]
     return pa.Table.from_pylist(plain, like.schema)
-
-
-def without(interactions: pa.Table, profile_ids: list[str]) -> pa.Table:
-    """The interactions of everybody else."""
-    theirs = pc.is_in(interactions["profile_id"], value_set=pa.array(profile_ids, pa.string()))
-    return interactions.filter(pc.invert(theirs))

@@ -84,8 +84,7 @@ def test_a_triggered_mail_reads_what_a_run_would(world):
     live = live_profile(world, "p0002")
     for row in new:
         live.add(row)
-    compiled, request = world.campaign("hello", now), world.request("hello", "", now)
-    frame, _ = MailMaker(world)._frame(request, compiled, ["p0002"], {"p0002": Snapshot.of(live)}, now)
+    frame, _, _ = MailMaker(world)._people(["p0002"], {"p0002": Snapshot.of(live)}, now)
     expected = after(world, new, now).slice(2, 1)
     for name in (*world.source.learned.names, "purchases"):
         assert frame[name].to_pylist() == expected[name].to_pylist()
