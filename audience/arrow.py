@@ -41,8 +41,8 @@ def arrow_schema(schema: Schema) -> pa.Schema:
 def as_rows(table: pa.Table) -> list[dict[str, Any]]:
     """The rows as mappings by name; instants of columns (not those inside of structs) in ``datetime.UTC``.
 
-    Arrow's own ``to_pylist`` takes ten times as long for an instant, and gives each another kind of UTC, with
-    which every later comparison costs ten times as much.
+    Arrow's own ``to_pylist`` takes forty times as long for an instant, and gives each another kind of UTC,
+    with which every later comparison costs ten times as much.
     """
     names = table.column_names
     columns = [_values(column) for column in table.columns]
@@ -53,8 +53,8 @@ def _values(column: pa.ChunkedArray) -> list[Any]:
     if column.type != TIMESTAMP:
         found: list[Any] = column.to_pylist()
         return found
-    micros = column.cast(pa.int64()).to_pylist()
-    return [None if one is None else _EPOCH + timedelta(microseconds=one) for one in micros]
+    since: list[timedelta | None] = column.to_numpy().view("m8[us]").tolist()
+    return [None if one is None else _EPOCH + one for one in since]
 
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

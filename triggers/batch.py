@@ -34,6 +34,12 @@ class Batch:
     """Profile → trigger → those of them, with their messages, that it is asked about at the end."""
     _past: dict[tuple[str, str], list[Past]] | None = None
 
+    def replace(self, run: Run) -> None:
+        """Go on with this run in place of the same as it was kept: it has been taken further."""
+        others = [one for one in self.runs[run.profile_id] if one.seq != run.seq]
+        self.runs[run.profile_id] = [*others, run]
+        run.changed = True
+
     def past(self, store: Store, profile_id: str, trigger: str, triggers: Sequence[str]) -> list[Past]:
         """What the store has of a trigger's runs for a profile; read for the whole batch, and all
         ``triggers``, when first asked."""

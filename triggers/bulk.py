@@ -36,15 +36,30 @@ class Bulk:
         rows: Sequence[Values],
         *,
         known_too: bool = False,
-    ) -> None:
-        """Insert the rows (values in the order of ``names``). A key that is there already is IntegrityError
-        as SQLAlchemy raises it, or passed over where rows may be ``known_too``."""
+    ) -> int:
+        """Insert the rows (values in the order of ``names``); how many. A key that is there already is
+        IntegrityError as SQLAlchemy raises it, or passed over where rows may be ``known_too``."""
         if not rows:
-            return
+            return 0
         if self._postgres:
-            connection.exec_driver_sql(_insert_lists(table, names, known_too), _lists(rows))
+            done = connection.exec_driver_sql(_insert_lists(table, names, known_too), _lists(rows))
         else:
-            connection.exec_driver_sql(_insert_many(table, names, known_too), list(rows))
+            done = connection.exec_driver_sql(_insert_many(table, names, known_too), list(rows))
+        return done.rowcount
+
+    def next_numbers(
+        self, connection: sa.Connection, table: sa.Table, name: str, count: int
+    ) -> Sequence[int]:
+        """As many values that a key, which counts up, has not had; nobody else gets them."""
+        if not count:
+            return ()
+        if self._postgres:
+            sql = "SELECT nextval(pg_get_serial_sequence(%s, %s)) FROM generate_series(1, %s)"
+            return [row[0] for row in connection.exec_driver_sql(sql, (table.name, name, count))]
+        # Nobody else writes while this transaction does.
+        sql = f"SELECT coalesce(max({_quoted(name)}), 0) FROM {table.name}"  # noqa: S608
+        last: int = connection.exec_driver_sql(sql).scalar_one()
+        return range(last + 1, last + count + 1)
 
     def update(
         self, connection: sa.Connection, table: sa.Table, names: tuple[str, ...], rows: Sequence[Values]

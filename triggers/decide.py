@@ -11,7 +11,7 @@ from triggers.occasions import Occasions
 from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Op, Trigger
-from triggers.runs import ASLEEP, Journal, Run, last_seen
+from triggers.runs import ASLEEP, Journal, Run
 
 
 class Decider:
@@ -115,3 +115,12 @@ class Decider:
         self._journal.step(
             run, "suppressed" if state == "suppressed" else "ended", now, reason=reason, detail=detail
         )
+
+
+def last_seen(profile: LiveProfile) -> datetime | None:
+    """When the profile last did something itself: what a mail reports of its own delivery is no deed."""
+    for row in reversed(profile.rows):
+        if row["event"] != "email_delivered":
+            moment: datetime = row["at"]
+            return moment
+    return None

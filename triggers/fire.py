@@ -169,17 +169,15 @@ class Firing:
             with self._store.db.write() as connection:
                 rows = self._store.lock(connection, ids)
                 still = self._store.unchanged(connection, [one.run for one in due], self.owner)
-                profiles = self._people.load(connection, rows, ids)
-                batch, going = Batch(connection, now, profiles), _Going()
+                batch, going = self._people.begin(connection, rows, ids, now), _Going()
                 going.sent = self._caps.before(connection, [one.run for one in due], now)
-                for one in due:
-                    if one.run.seq in still:
-                        self._effect(batch, going, one)
-                        one.run.changed = True
-                        batch.runs[one.run.profile_id].append(one.run)
+                going_on = [one for one in due if one.run.seq in still]
+                for one in going_on:
+                    batch.replace(one.run)
+                for one in going_on:
+                    self._effect(batch, going, one)
                 self._hand_over(connection, going)
-                self._people.save(connection, batch.changed)
-                self._store.save_runs(connection, [r for some in batch.runs.values() for r in some])
+                self._people.save(batch)
         except BaseException:
             self._people.forget(ids)
             if self._journal.kept is not None:

@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from mailwright.errors import SendError
-from triggers.batch import Batch
 from triggers.begin import Beginner
 from triggers.calls import Call, Reading
 from triggers.people import People
@@ -137,11 +136,7 @@ class _Work:
         rows = self._store.lock(self._connection, ids)
         # Only now: another worker that had the same call has committed it before it let go of the profile.
         self._known = self._store.known_calls(self._connection, [call.message_id for call in taken])
-        self._batch = Batch(
-            self._connection, self._now, self._people.load(self._connection, rows, sorted(ids))
-        )
-        for run in self._store.waiting(self._connection, sorted(ids)):
-            self._batch.runs[run.profile_id].append(run)
+        self._batch = self._people.begin(self._connection, rows, sorted(ids), self._now)
         for profile in self._batch.profiles.values():
             if profile.segments is None and self._people.segments:
                 profile.segments = self._people.segments_now(profile, self._now)
@@ -240,9 +235,7 @@ class _Work:
             self._beginner.settle(self._batch, name)
         self._flush()
         self._store.add_calls(self._connection, self._calls)
-        self._people.save(self._connection, self._batch.changed)
-        runs = [run for some in self._batch.runs.values() for run in some]
-        self._store.save_runs(self._connection, runs)
+        self._people.save(self._batch)
 
 
 def anonymous_profile(anonymous_id: str) -> str:

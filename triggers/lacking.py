@@ -13,11 +13,12 @@ from typing import Any
 
 from rules import Rule, RuleContext
 from triggers.caps import first_reached
-from triggers.occasions import came_to_nothing, occasion_of
+from triggers.decide import last_seen
+from triggers.occasions import occasion_of
 from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Trigger
-from triggers.runs import ASLEEP, Journal, Run, last_seen
+from triggers.runs import ASLEEP, Journal, Run
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def _runs(trigger: Trigger, one: Standing, origin: Mapping[str, Any] | None) -> 
     if waiting is not None and (trigger.spec.again == "keep" or waiting.place != 0):
         until = waiting.due_at.isoformat()
         yield Lack("under_way", f"a run began at {_at(waiting.event)} and waits until {until}")
-    had, per = [run for run in runs if run is not waiting and not came_to_nothing(run)], trigger.spec.once_per
+    had, per = [run for run in runs if run is not waiting and not run.came_to_nothing], trigger.spec.once_per
     if per is None:
         return
     if trigger.once_every is not None:

@@ -84,8 +84,9 @@ class Occasions:
             self.note(batch, trigger, profile_id, "ignored", "older", occasion=waiting.occasion)
             return
         if occasion != waiting.occasion and not _always_new(trigger):
-            past = self._past(batch, trigger, profile_id)
-            if any(run.occasion == occasion for run in past):
+            had = [run.occasion for run in mine]
+            had += [past.occasion for past in self._past(batch, trigger, profile_id)]
+            if occasion in had:
                 self.note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
                 return
         waiting.occasion, waiting.origin, waiting.due_at = occasion, self._packed(origin), due
@@ -104,9 +105,10 @@ class Occasions:
         here = [r for r in batch.runs.get(profile_id, ()) if r.trigger == trigger.name]
         if trigger.once_every is not None:
             since = (-trigger.once_every).shift(batch.now) or batch.now
+            had = [run.started_at for run in here if not run.came_to_nothing]
             past = self._past(batch, trigger, profile_id)
-            fresh = any(r.seq is None and not came_to_nothing(r) for r in here)
-            if fresh or any(r.started_at > since.timestamp() and not r.came_to_nothing for r in past):
+            had += [one.started_at for one in past if not one.came_to_nothing]
+            if any(started_at > since for started_at in had):
                 self.note(
                     batch, trigger, profile_id, "ignored", "once_per", detail=trigger.spec.once_per or ""
                 )
@@ -120,7 +122,7 @@ class Occasions:
             known = self._store.run(batch.connection, trigger.name, profile_id, occasion)
         if known is None:
             return self.new(trigger, profile_id, occasion, origin, due, batch.now)
-        if not came_to_nothing(known):
+        if not known.came_to_nothing:
             self.note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
             return None
         if known in here:
@@ -197,11 +199,6 @@ def occasion_of(
 def _always_new(trigger: Trigger) -> bool:
     """Whether each event is an occasion of its own, which the store cannot have: events are taken once."""
     return trigger.spec.once_per is None and trigger.start.event is not None
-
-
-def came_to_nothing(run: Run) -> bool:
-    """Whether its occasion is free again."""
-    return run.state in ("cancelled", "suppressed") and run.mails == 0
 
 
 def _safe(text: str) -> str:

@@ -15,10 +15,12 @@ from mailwright.model.schema import PROFILE_ATTRIBUTES
 from rules import RuleContext
 from segments import segments_of
 from segments.compile import needed
+from triggers.batch import Batch
 from triggers.calls import CallReader
 from triggers.features import moved_by
 from triggers.profile import MOST_EVENTS, LiveProfile
 from triggers.program import Trigger
+from triggers.runs import Run
 from triggers.store import Event, Standing, Store
 from triggers.stored import instant, pack, unpack
 from triggers.waits import zone_of
@@ -107,6 +109,22 @@ class People:
         there = {(row["event"], row["at"], row.get("item_id")) for row in base}
         return base + [row for row in live if (row["event"], row["at"], row.get("item_id")) not in there]
 
+    def begin(
+        self,
+        connection: sa.Connection,
+        standing: Mapping[str, Standing],
+        ids: Sequence[str],
+        now: datetime,
+    ) -> Batch:
+        """What happens to these profiles, which the transaction holds, with their runs that are under way."""
+        batch = Batch(connection, now, self.load(connection, standing, ids))
+        unread: dict[str, list[Run]] = {n: [] for n, p in batch.profiles.items() if p.runs is None}
+        for run in self._store.waiting(connection, unread):
+            unread[run.profile_id].append(run)
+        for name, profile in batch.profiles.items():
+            batch.runs[name] = list(unread[name] if profile.runs is None else profile.runs)
+        return batch
+
     def event_row(self, event: str, at: datetime, fields: Mapping[str, Any]) -> dict[str, Any]:
         """An event as rules and features read it: every field, defaults in place of what is missing."""
         return {**self._defaults, **fields, "event": event, "at": at}
@@ -135,10 +153,19 @@ class People:
         profile.told |= told
         profile.packed = pack(profile.told)
 
-    def save(self, connection: sa.Connection, changed: Mapping[str, LiveProfile]) -> None:
-        """Write the changed profiles, whose versions have grown."""
+    def save(self, batch: Batch) -> None:
+        """Write the runs that have changed, and the profiles that have or whose runs have: the version of
+        every one of them grows, for others keep them in memory too."""
+        for name, runs in batch.runs.items():
+            if name not in batch.changed and any(run.changed for run in runs):
+                profile = batch.changed[name] = batch.profiles[name]
+                profile.version += 1
+        self._store.save_runs(batch.connection, [run for name in batch.changed for run in batch.runs[name]])
+        for name, profile in batch.changed.items():
+            waiting = [run for run in batch.runs[name] if run.state == "waiting"]
+            profile.runs = None if any(run.seq is None for run in waiting) else waiting
         self._store.save_profiles(
-            connection,
+            batch.connection,
             [
                 (
                     profile.version,
@@ -146,7 +173,7 @@ class People:
                     None if profile.segments is None else pack(sorted(profile.segments)),
                     name,
                 )
-                for name, profile in sorted(changed.items())
+                for name, profile in sorted(batch.changed.items())
             ],
         )
 

@@ -12,6 +12,7 @@ from audience.rfm import RfmCuts
 from rules import EventView, RuleContext
 from segments.learned import Learned
 from triggers.features import WARMTH, History, feature, moved_by
+from triggers.runs import Run
 
 MOST_EVENTS = 5_000
 """Events of one profile that are looked at, the newest: a million from one crawler slow nobody else down."""
@@ -39,6 +40,8 @@ class LiveProfile(Mapping[str, Any]):
         """``told`` as the store has it."""
         self.segments: frozenset[str] | None = None
         """Those that triggers ask about, as of the last event; None: not looked at yet."""
+        self.runs: list[Run] | None = None
+        """Those under way, as the store has them at this version; None: not read yet."""
         self.rows = sorted(events, key=_at)[-MOST_EVENTS:]
         self.view = EventView(self.rows)
         self._category, self._cuts = category, cuts
@@ -65,7 +68,8 @@ class LiveProfile(Mapping[str, Any]):
             self.view.add(row)
             if self._said is not None and row["event"] in WARMTH:
                 self._said.add((at.timestamp(), WARMTH[row["event"]]))
-        self._history = None
+        if self._history is not None and (self._history.all is not self.rows or at > self._history.now):
+            self._history = None  # else it sees the row as it is
         if self._known:
             moved = moved_by(row["event"]) if len(self.rows) > 1 else FEATURES.keys()
             for name in [n for n in self._known if n in moved or n in self._learned.names]:

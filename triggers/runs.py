@@ -11,7 +11,6 @@ from typing import Any, Literal
 import orjson
 
 from rules import Rule, RuleContext
-from triggers.profile import LiveProfile
 
 What = Literal[
     "started", "restarted", "ignored", "waits", "branched", "set", "sent", "cancelled", "suppressed", "ended"
@@ -107,10 +106,20 @@ class Run:
         return found
 
     @property
+    def came_to_nothing(self) -> bool:
+        """No mail, and none to come: its occasion is still free."""
+        return came_to_nothing(self.state, self.mails)
+
+    @property
     def began_at(self) -> datetime:
         """When that happened which it began with."""
         at = self.event.get("at")
         return datetime.fromisoformat(at) if isinstance(at, str) else self.started_at
+
+
+def came_to_nothing(state: str, mails: int) -> bool:
+    """Whether a run is over without a mail for its profile, be it in memory or in the store."""
+    return state in ("cancelled", "suppressed") and mails == 0
 
 
 @dataclass
@@ -158,12 +167,3 @@ class Journal:
 def _shown(value: Any) -> str:
     text = value.isoformat() if isinstance(value, datetime) else str(value)
     return text if len(text) <= 80 else text[:77] + "…"
-
-
-def last_seen(profile: LiveProfile) -> datetime | None:
-    """When the profile last did something itself: what a mail reports of its own delivery is no deed."""
-    for row in reversed(profile.rows):
-        if row["event"] != "email_delivered":
-            moment: datetime = row["at"]
-            return moment
-    return None

@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from send import Outbox
 from send.outbox.database import Database
 from triggers.bulk import Bulk
-from triggers.runs import Run
+from triggers.runs import Run, came_to_nothing
 from triggers.schema import (
     aliases,
     calls,
@@ -56,17 +56,11 @@ class Event(NamedTuple):
 
 
 class Past(NamedTuple):
-    """A run, as far as ``once_per`` asks."""
+    """A run that is over, as far as ``once_per`` asks."""
 
     occasion: str
-    state: str
-    mails: int
-    started_at: float
-
-    @property
-    def came_to_nothing(self) -> bool:
-        """No mail, and none to come: its occasion is still free."""
-        return self.state in ("cancelled", "suppressed") and self.mails == 0
+    started_at: datetime
+    came_to_nothing: bool
 
 
 class Store:
@@ -181,27 +175,35 @@ class Store:
     def past(
         self, connection: sa.Connection, profile_ids: Iterable[str], triggers: Sequence[str]
     ) -> dict[tuple[str, str], list[Past]]:
-        """What runs of these triggers these profiles have had, over or not; by profile and trigger."""
+        """The runs of these triggers that are over for these profiles; by profile and trigger."""
         found: dict[tuple[str, str], list[Past]] = {}
-        names = ("profile_id", "trigger", "occasion", "state", "mails", "started_at")
-        also = f"AND trigger IN ({', '.join('?' * len(triggers))})"
-        for row in self.bulk.select(
+        names = ("profile_id", "trigger", "occasion", "started_at", "state", "mails")
+        also = f"AND trigger IN ({', '.join('?' * len(triggers))}) AND state <> 'waiting'"
+        for profile_id, trigger, occasion, started_at, state, mails in self.bulk.select(
             connection, runs, names, profile_ids, by="profile_id", also=also, values=tuple(triggers)
         ):
-            found.setdefault((row[0], row[1]), []).append(Past(*row[2:]))
+            past = Past(occasion, instant(started_at), came_to_nothing(state, mails))
+            found.setdefault((profile_id, trigger), []).append(past)
         return found
 
     def save_runs(self, connection: sa.Connection, changed: Iterable[Run]) -> None:
-        """Writes what has changed; new runs are inserted. A changed run is nobody's any more."""
+        """Write what has changed of these; new runs get their ``seq``, unless one was there (its occasion was
+        taken), and then none does. A changed run is nobody's any more."""
         new: list[Run] = []
         old: list[Run] = []
         for run in changed:
             if run.changed:
                 (new if run.seq is None else old).append(run)
-        self.bulk.insert(connection, runs, _NEW, [(*_values(run), 0) for run in new], known_too=True)
-        self.bulk.update(
-            connection, runs, _CHANGED, [(*_values(run), run.rev + 1, None, None, run.seq) for run in old]
-        )
+                run.changed = False
+        for run in old:
+            run.rev += 1
+        rows = [(*_values(run), run.rev, None, None, run.seq) for run in old]
+        self.bulk.update(connection, runs, _CHANGED, rows)
+        seqs = self.bulk.next_numbers(connection, runs, "seq", len(new))
+        rows = [(*_values(run), 0, seq) for run, seq in zip(new, seqs, strict=True)]
+        if self.bulk.insert(connection, runs, _NEW, rows, known_too=True) == len(new):
+            for run, seq in zip(new, seqs, strict=True):
+                run.seq = seq
 
     def claim(
         self, connection: sa.Connection, *, now: datetime, owner: str, lease_s: float, limit: int
@@ -315,7 +317,7 @@ _WRITTEN = (
     "trigger", "profile_id", "occasion", "state", "reason", "place", "version", "due_at", "started_at",
     "ended_at", "mails", "event", "trace",
 )  # fmt: skip
-_NEW = (*_WRITTEN, "rev")
+_NEW = (*_WRITTEN, "rev", "seq")
 _CHANGED = (*_WRITTEN, "rev", "owner", "lease_until", "seq")
 
 

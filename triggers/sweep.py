@@ -180,12 +180,9 @@ class Sweep:
         try:
             with self._store.db.write() as connection:
                 standing = self._store.lock(connection, ids)
-                batch = Batch(connection, now, self._people.load(connection, standing, ids))
-                for run in self._store.waiting(connection, ids):
-                    batch.runs[run.profile_id].append(run)
+                batch = self._people.begin(connection, standing, ids, now)
                 yield batch
-                self._people.save(connection, batch.changed)
-                self._store.save_runs(connection, [run for some in batch.runs.values() for run in some])
+                self._people.save(batch)
         except BaseException:
             self._people.forget(ids)
             raise

@@ -13,6 +13,9 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from mailwright.errors import MissingExtraError, SendError
 
+_CACHE_KB = 65_536
+"""Of SQLite's pages, at most: with its own 2 MB it reads the inner pages of its indexes again and again."""
+
 
 class Database:
     """Transactions on one store. Every write transaction on SQLite begins IMMEDIATE, so that none of them
@@ -89,7 +92,8 @@ def _prepare_sqlite(connection: Any, record: Any) -> None:
     del record
     # SQLAlchemy's recipe: the driver must not open transactions of its own, _begin_sqlite does.
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=60000", "foreign_keys=ON"):
+    settings = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=60000", "foreign_keys=ON")
+    for pragma in (*settings, f"cache_size=-{_CACHE_KB}"):
         connection.execute(f"PRAGMA {pragma}")
 
 
