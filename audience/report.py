@@ -146,6 +146,15 @@ def shown(value: Any, pii: PII) -> str:
     """
     text = "" if value is None else value if isinstance(value, str) else str(value)
     if pii != "none":
-        text = re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "a", text))
-    text = "".join(c if c.isprintable() else "\ufffd" for c in text)
+        text = text.translate(_SHAPE) if text.isascii() else _shape(text)
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else "\ufffd" for c in text)
     return text if len(text) <= 80 else text[:77] + "..."
+
+
+def _shape(text: str) -> str:
+    return re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "a", text))
+
+
+_SHAPE = {code: _shape(chr(code)) for code in range(128)}
+"""The same for ASCII, which is fast: a large source has thousands of addresses that are none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,8 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet
 
+from audience.distinct import SHARE
+from audience.order import flat
 from audience.raw import ColumnNames, Raw, of_objects
 from mailwright.errors import DataError
 
@@ -51,17 +54,40 @@ def _table(
         )
         return "skip"
 
+    types = dict.fromkeys(header, pa.binary()) | dict.fromkeys(_repeating(path, header), _CODED)
     table = pa.csv.read_csv(
         path,
         read_options=pa.csv.ReadOptions(use_threads=use_threads, block_size=1 << 24),
-        parse_options=pa.csv.ParseOptions(
-            newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=refuse
-        ),
-        convert_options=pa.csv.ConvertOptions(
-            column_types=dict.fromkeys(header, pa.binary()), include_columns=columns
-        ),
+        parse_options=_parse(refuse),
+        convert_options=pa.csv.ConvertOptions(column_types=types, include_columns=columns),
     )
     return table, broken
+
+
+_LARGE, _LOOK = 1 << 24, 1 << 20
+"""Bytes of a file whose texts are worth to be coded, and of its beginning that says which."""
+_CODED = pa.dictionary(pa.int32(), pa.binary())
+
+
+def _parse(refuse: Callable[[Any], str]) -> pa.csv.ParseOptions:
+    return pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=refuse)
+
+
+def _repeating(path: Path, header: list[str]) -> list[str]:
+    """The columns of a large file whose texts repeat: read as numbers of their different values."""
+    if path.stat().st_size < _LARGE:
+        return []
+    types = pa.csv.ConvertOptions(column_types=dict.fromkeys(header, pa.binary()))
+    options = pa.csv.ReadOptions(block_size=_LOOK)
+    try:
+        with pa.csv.open_csv(path, options, _parse(lambda _: "skip"), types) as file:
+            few = file.read_next_batch()
+    except (
+        pa.ArrowInvalid,
+        StopIteration,
+    ):  # longer rows, or none: whoever reads the whole says what is wrong
+        return []
+    return [name for name in few.schema.names if len(few[name].unique()) < SHARE * few.num_rows]
 
 
 def _without_blank_rows(table: pa.Table, rows: Any, file: str) -> tuple[pa.Table, Any, list[str]]:
@@ -70,8 +96,8 @@ def _without_blank_rows(table: pa.Table, rows: Any, file: str) -> tuple[pa.Table
     # Those without a first value are looked at for a second, and so on: soon nobody is left.
     places = np.arange(table.num_rows)
     for name in table.column_names:
-        empty = pc.equal(pc.binary_length(table.column(name).take(pa.array(places))), 0)
-        places = places[empty.to_numpy()]
+        empty = pc.equal(pc.binary_length(flat(table.column(name).take(pa.array(places)))), 0)
+        places = places[empty.to_numpy(zero_copy_only=False)]
         if not len(places):
             return table, rows, []
     blank = np.zeros(table.num_rows, dtype=bool)
@@ -83,6 +109,11 @@ def _without_blank_rows(table: pa.Table, rows: Any, file: str) -> tuple[pa.Table
 
 
 def _as_text(column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
+    if pa.types.is_dictionary(column.type):
+        texts, bad = _as_text(column.dictionary)
+        if bad:
+            return _as_text(flat(column))
+        return pa.DictionaryArray.from_arrays(column.indices, texts), {}
     try:
         return column.cast(pa.string()), {}
     except pa.ArrowInvalid:

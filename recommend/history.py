@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import scipy
 
+from audience.cores import each
 from mailwright.model.recommendation import Reason
 from recommend.arrays import F64, I64, Mask
 from recommend.context import Context
@@ -31,11 +32,12 @@ def find_causes(pairs: Pairs, rows: I64, items: I64, alike: Alike, least: float)
     history is at least ``least`` alike.
     """
     causes = np.full(items.shape, -1, np.int64)
-    for at in range(0, len(rows), BLOCK):
+
+    def find(at: int) -> None:
         some = slice(at, at + BLOCK)
         entry, there = _strongest(pairs, rows[some])
         if not entry.shape[1]:
-            continue
+            return
         met, wanted = pairs.item[entry], items[some]
         itself = met[:, None, :] == wanted[:, :, None]
         likeness = np.where(itself, ITSELF, alike(met, np.maximum(wanted, 0)))
@@ -46,6 +48,8 @@ def find_causes(pairs: Pairs, rows: I64, items: I64, alike: Alike, least: float)
         code += 2 * np.take_along_axis(itself, best[:, :, None], axis=2)[:, :, 0]
         found = np.take_along_axis(fit, best[:, :, None], axis=2)[:, :, 0]
         causes[some] = np.where(found, code, -1)
+
+    each(find, range(0, len(rows), BLOCK), large=len(rows) > 4 * BLOCK)
     return causes
 
 

@@ -10,11 +10,21 @@ import pyarrow as pa
 import pyarrow.parquet
 import pytest
 
-from audience import read_audience
+from audience import distinct, read_audience, tabular
 from mailwright.errors import DataError
 from mailwright.model import WorkspaceSpec
 
 NOW = datetime(2026, 11, 20, 9, tzinfo=UTC)
+
+
+@pytest.fixture(autouse=True, params=["small", "large"])
+def size(request, monkeypatch):
+    """In large sources texts are held once each; here in all of them."""
+    if request.param == "large":
+        monkeypatch.setattr(tabular, "_LARGE", 0)
+        monkeypatch.setattr(distinct, "FEWEST_ROWS", 0)
+        for room in (tabular, distinct):
+            monkeypatch.setattr(room, "SHARE", 2)
 
 
 def spec(**data):
