@@ -70,7 +70,7 @@ class Intake:
         self._schema = dict(schema)
         self._keep: Mask = np.ones(len(raw.rows), dtype=bool)
         for row, what, text in raw.broken:
-            self._note(row, "", what, shown(text, "direct"), rejected=True)
+            self._record(row, "", what, shown(text, "direct"), rejected=True)
         self.columns: dict[str, pa.Array] = {
             name: typed[name].values if name in typed else pa.nulls(len(raw.rows), arrow_type(attribute))
             for name, attribute in schema.items()
@@ -79,7 +79,7 @@ class Intake:
             wrong = column.wrong | raw.wrong.get(name, {})
             if not wrong:
                 raw.columns[name] = column.values  # the value as it came is not needed any more
-            judge = self.reject if schema[name].required or name in decisive else self._list
+            judge = self.reject if schema[name].required or name in decisive else self.note
             for position in sorted(wrong):
                 judge(name, [position], wrong[position])
         for name, attribute in schema.items():
@@ -95,13 +95,13 @@ class Intake:
 
     def set_aside(self, name: str, positions: Iterable[int], what: str) -> None:
         """Keep these rows and make the attribute missing in them. Rows already rejected stay so, unlisted."""
-        gone = self._list(name, positions, what)
+        gone = self.note(name, positions, what)
         if gone:
             mask = np.zeros(len(self._keep), dtype=bool)
             mask[gone] = True
             self.columns[name] = _without(self.columns[name], mask)
 
-    def _list(self, name: str, positions: Iterable[int], what: str) -> list[int]:
+    def note(self, name: str, positions: Iterable[int], what: str) -> list[int]:
         """Note values that are set aside, of the rows still kept; which rows those are."""
         gone = [position for position in positions if self._keep[position]]
         for position in gone:
@@ -154,9 +154,9 @@ class Intake:
         if isinstance(value, pa.Scalar):
             value = value.as_py()
         text = shown(value, self._schema[name].pii)
-        self._note(int(self._raw.rows[position]), name, what, text, rejected=rejected)
+        self._record(int(self._raw.rows[position]), name, what, text, rejected=rejected)
 
-    def _note(self, row: int, name: str, what: str, text: str, *, rejected: bool) -> None:
+    def _record(self, row: int, name: str, what: str, text: str, *, rejected: bool) -> None:
         counter = self._report.rejected if rejected else self._report.set_aside
         counter[f"{name}: {what}" if name else what] += 1
         outcome: Outcome = "row rejected" if rejected else "value set aside"

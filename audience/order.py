@@ -27,6 +27,18 @@ def decoded(table: pa.Table) -> pa.Table:
     return pa.table({name: flat(table.column(name)) for name in table.column_names})
 
 
+def _index_in(values: pa.Array, known: pa.Array) -> pa.Array:
+    """``pc.index_in`` of different values. The shorter of the two goes into the table of hashes: that of the
+    ids of a million profiles takes longer to make than to look all of them up in a small one."""
+    if len(known) < 2 * len(values) or len(values.unique()) < len(values):
+        return pc.index_in(values, value_set=known)
+    back = pc.index_in(known, value_set=values)
+    there = pc.indices_nonzero(back.is_valid()).to_numpy()[::-1]
+    places = np.full(len(values), -1, dtype=np.int32)
+    places[back.take(pa.array(there)).to_numpy()] = there  # of equal known ones the first
+    return pa.array(places, mask=places < 0)
+
+
 def times_there(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
     """How often the value of each row is there; NULL is a value like any other."""
     codes = flat(values).dictionary_encode(null_encoding="encode").indices.to_numpy()
@@ -36,7 +48,7 @@ def times_there(values: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.int64]:
 
 def is_among(column: pa.Array, known: pa.Array) -> pa.Array:
     """Whether each value is one of the known ones."""
-    return of_each(lambda values: pc.is_in(values, value_set=known), column)
+    return of_each(lambda values: _index_in(values, known).is_valid(), column)
 
 
 def of_each(test: Callable[[pa.Array], pa.Array], column: pa.Array) -> pa.Array:
@@ -52,7 +64,7 @@ def places_of(values: pa.Array, known: pa.Array) -> pa.Array:
     Of equal values that stand together, as those of sorted rows do, one is looked for.
     """
     if pa.types.is_dictionary(values.type):
-        return pc.index_in(values.dictionary, value_set=known).take(values.indices)
+        return of_each(lambda values: _index_in(values, known), values)
     if len(values) < LOOK:
         return pc.index_in(values, value_set=known)
     changes = pc.fill_null(pc.not_equal(values[1:], values[:-1]), True)

@@ -68,8 +68,8 @@ def _check(intake: Intake) -> None:
 
 def _take_in_emails(intake: Intake, emails: pa.Array, email_problems: pa.Array, keys: pa.Array) -> None:
     for what in sorted(set(email_problems.drop_null().to_pylist()) - {"no_address"}):
-        intake.set_aside("email", intake.kept(pc.equal(email_problems, what)), what)
-    intake.columns["email"] = emails
+        intake.note("email", intake.kept(pc.equal(email_problems, what)), what)
+    intake.columns["email"] = emails  # NULL where there is a problem
     intake.add("email_problem", ADDRESS_ATTRIBUTES["email_problem"], email_problems)
     intake.add("email_key", ADDRESS_ATTRIBUTES["email_key"], keys)
 
