@@ -15,16 +15,28 @@ class Stages:
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
+        self.watch: Callable[[str, int, int], None] | None = None
+        """Told (stage, done, total) too, whatever a subclass shows."""
 
     @contextmanager
     def __call__(self, stage: str) -> Iterator[Progress]:
         started = time.perf_counter()
         self.begin(stage)
+        self._tell(stage, 0, 0)
+
+        def progress(done: int, total: int) -> None:
+            self.advance(stage, done, total)
+            self._tell(stage, done, total)
+
         try:
-            yield lambda done, total: self.advance(stage, done, total)
+            yield progress
         finally:
             self.seconds[stage] = round(time.perf_counter() - started, 3)
             self.end(stage)
+
+    def _tell(self, stage: str, done: int, total: int) -> None:
+        if self.watch is not None:
+            self.watch(stage, done, total)
 
     def begin(self, stage: str) -> None:
         """The stage starts."""

@@ -12,6 +12,7 @@ from starlette.routing import Route
 
 from mailwright.model.message import Status
 from mailwright.outboxes import workspace_outbox
+from mailwright.underway import runs_under_way
 from mailwright.workspace import Workspace
 from preview.census import Share
 from preview.entry import Entry
@@ -25,12 +26,12 @@ UNDER_WAY = frozenset({"pending", "claimed"})
 def sends(request: Request) -> Response:
     """Sends and rehearsals; a send under way is told again every two seconds."""
     workspace = desk_of(request).workspace()
-    outboxes: list[dict[str, Any]] = [
-        {"name": name, "sends": _sends(workspace, rehearsal)}
+    boxes = [
+        _box(workspace, name, rehearsal)
         for name, rehearsal in (("Sent", False), ("Rehearsed with the stub ESP", True))
-        if _exists(workspace, rehearsal)
     ]
-    live = any(send["live"] for box in outboxes for send in box["sends"])
+    outboxes = [box for box in boxes if box["sends"] or box["coming"]]
+    live = any(box["coming"] or any(send["live"] for send in box["sends"]) for box in outboxes)
     return paper_of(request).page(
         request, "sends.html", outboxes=outboxes, live=live, active="sends", spec=workspace.spec
     )
@@ -83,7 +84,21 @@ def _exists(workspace: Workspace, rehearsal: bool) -> bool:
     return (workspace.state / ("rehearsal.db" if rehearsal else "outbox.db")).is_file()
 
 
+def _box(workspace: Workspace, name: str, rehearsal: bool) -> dict[str, Any]:
+    """An outbox, and the runs whose mails it does not have yet."""
+    found = _sends(workspace, rehearsal)
+    there = {(send["campaign"], send["occasion"]) for send in found if send["live"]}
+    coming = [
+        run
+        for run in runs_under_way(workspace.state)
+        if run.rehearsal == rehearsal and (run.campaign, run.occasion) not in there
+    ]
+    return {"name": name, "sends": found, "coming": coming}
+
+
 def _sends(workspace: Workspace, rehearsal: bool) -> list[dict[str, Any]]:
+    if not _exists(workspace, rehearsal):
+        return []
     outbox = workspace_outbox(workspace, rehearsal=rehearsal)
     try:
         standings = outbox.operators.overview()

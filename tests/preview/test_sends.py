@@ -2,11 +2,14 @@
 
 import asyncio
 import threading
+import time
 from dataclasses import replace
 
 import pytest
 
 from mailwright.outboxes import workspace_outbox
+from mailwright.progress import Stages
+from mailwright.underway import Underway, told
 from preview.mail import make_mail
 from send import DeliveryPolicy, deliver
 from send.adapters.memory import Memory
@@ -86,3 +89,22 @@ def test_a_send_whose_process_died_is_not_under_way(client, messages):
     outbox.operators.pause(messages[0].campaign, messages[0].occasion)
     assert "mailwright outbox resume --campaign newsletter --occasion" in client.get("/sends").text
     outbox.close()
+
+
+def test_a_send_whose_mails_are_still_rendered_is_shown_until_the_outbox_knows_it(window, client):
+    state, stages = client.app.state.desk.workspace().state, Stages()
+    opened = window()
+    with told(state, Underway("newsletter", "coming", rehearsal=False), stages):
+        with stages("read"):
+            assert "being made" in client.get("/sends").text
+        with stages("render") as progress:
+            page = opened.open("/sends")
+            assert "rendering" in page.locator(".sendlist").first.inner_text()
+            stages.watch("render", 0, 0)
+            time.sleep(0.6)
+            progress(1_000, 5_000)
+            until(lambda: "1,000 of 5,000" in page.locator(".sendlist").first.inner_text())
+            assert opened.barriers() == []
+        with stages("send"):
+            assert "about to be sent" in client.get("/sends").text  # the outbox does not know it yet
+    until(lambda: "coming" not in page.locator("#sends").inner_text())

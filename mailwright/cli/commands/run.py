@@ -39,6 +39,7 @@ from mailwright.sending import (
     refuse_outside_schedule,
     send_spool,
 )
+from mailwright.underway import Underway, told
 from mailwright.workspace import open_workspace
 
 DryRunOption = Annotated[bool, typer.Option("--dry-run", help="Do all but the sending.")]
@@ -95,6 +96,8 @@ def run(
         if not dry_run:
             refuse_outside_schedule(request)
             destination = cleanup.enter_context(open_destination(request, stub_esp=stub_esp))
+            run = Underway(request.campaign, request.occasion, rehearsal=stub_esp)
+            cleanup.enter_context(told(space.state, run, session.stages))
         made = plan(request, session.stages)
         changed = note_changes(made, keep=not dry_run)
         if approved:
