@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from audience.snapshot import fingerprint_tables
 from mailwright.catalog import segment_catalog
 from mailwright.engine import Plan, Source, beside
 from mailwright.errors import UsageError, did_you_mean
@@ -48,11 +49,16 @@ def memberships_folder(workspace: Workspace) -> Path:
 def keep_memberships(
     workspace: Workspace, source: Source, segmentation: Segmentation, *, now: datetime
 ) -> Path:
-    """Keep who is in what ``now``, in place of an earlier one of the same moment; the oldest go."""
-    folder = memberships_folder(workspace)
-    path = folder / f"{now.astimezone(UTC).strftime(_STAMP)}.parquet"
+    """Keep who is in what ``now``; the oldest go. A run of the same moment that found the same is kept once,
+    one that found something else (new data under a fixed clock) beside it."""
+    folder, table = memberships_folder(workspace), memberships(workspace, source, segmentation)
+    same = [path for at, path in kept_memberships(workspace) if at == now.replace(microsecond=0)]
+    if same and _holds(same[-1], table):
+        return same[-1]
+    number = f"-{_number(same[-1]) + 1}" if same else ""
+    path = folder / f"{now.astimezone(UTC).strftime(_STAMP)}{number}.parquet"
     with replacing(path) as part:
-        pq.write_table(memberships(workspace, source, segmentation), part, compression="zstd")
+        pq.write_table(table, part, compression="zstd")
     days = workspace.spec.retention.memberships_days
     least = None if days is None else now - timedelta(days=days)
     for at, old in kept_memberships(workspace):
@@ -66,10 +72,25 @@ def keep_memberships(
 def kept_memberships(workspace: Workspace) -> list[tuple[datetime, Path]]:
     """The runs that are kept, oldest first."""
     found = []
-    for path in sorted(memberships_folder(workspace).glob("*.parquet")):
+    for path in memberships_folder(workspace).glob("*.parquet"):
         with suppress(ValueError):
-            found.append((datetime.strptime(path.stem, _STAMP).replace(tzinfo=UTC), path))
-    return found
+            at = datetime.strptime(path.stem.partition("-")[0], _STAMP).replace(tzinfo=UTC)
+            found.append((at, _number(path), path))
+    return [(at, path) for at, _, path in sorted(found)]
+
+
+def _number(path: Path) -> int:
+    """Which of the runs of one moment it is: ``20261120T080000Z.parquet`` is 1, ``…Z-2.parquet`` 2."""
+    return int(path.stem.partition("-")[2] or 1)
+
+
+def _holds(path: Path, table: pa.Table) -> bool:
+    """Whether the file says what the table says; False where it is damaged."""
+    with suppress(OSError, pa.ArrowException):
+        kept = pq.read_table(path)
+        same = (kept.schema.metadata or {}).get(_VERSIONS) == (table.schema.metadata or {}).get(_VERSIONS)
+        return same and fingerprint_tables(kept) == fingerprint_tables(table)
+    return False
 
 
 def memberships(workspace: Workspace, source: Source, segmentation: Segmentation) -> pa.Table:
@@ -94,14 +115,17 @@ def audit_workspace(
     now: datetime,
     against: str | None = None,
 ) -> Audited:
-    """The audit of a run, with its drift from the last one kept before ``now``, or from the one that
-    ``against`` names by the beginning of its moment (``2026-11``: the last of that month).
+    """The audit of a run, with its drift from the last one kept up to ``now`` that found something else, or
+    from the one that ``against`` names by the beginning of its moment (``2026-11``: the last of that month).
 
     Raises UsageError when there is none of that name.
     """
     members = memberships(workspace, source, segmentation)
     known = kept_memberships(workspace)
-    earlier = [(at, path) for at, path in known if at < now.replace(microsecond=0)]
+    moment = now.replace(microsecond=0)
+    earlier = [(at, path) for at, path in known if at <= moment]
+    if earlier and earlier[-1][0] == moment and _holds(earlier[-1][1], members):
+        earlier.pop()  # this very run, kept before
     if against is not None:
         wanted = "".join(letter for letter in against.upper() if letter not in "-:")
         earlier = [(at, path) for at, path in known if path.stem.startswith(wanted)]

@@ -223,6 +223,23 @@ def test_drift_between_two_runs_is_measured_and_alerted(cli, shop):
     assert cli("segments", "--against", "2025", "--workspace", shop).code == 2
 
 
+def test_of_one_fixed_clock_each_run_that_found_something_else_is_kept_and_compared(cli, shop):
+    now = "2026-06-01T00:00:00Z"
+    whole = pq.read_table(shop / "interactions.parquet")
+    early = whole.filter(pc.less(whole["at"], pa.scalar(NOW.replace(month=3))))
+    pq.write_table(early, shop / "interactions.parquet")
+    for _ in range(2):
+        kept = cli("segments", "--keep", "--now", now, "--workspace", shop).data
+        assert kept["since"] is None  # the very same run is no change
+    pq.write_table(whole, shop / "interactions.parquet")
+    for _ in range(2):
+        told = cli("segments", "--keep", "--now", now, "--workspace", shop).data
+        assert told["since"].startswith("2026-06-01")
+        assert any(churn["joined"] + churn["left"] > 0 for churn in told["drift"]["churn"].values())
+    files = sorted(path.stem for path in (shop / ".mailwright/memberships").glob("*.parquet"))
+    assert files == ["20260601T000000Z", "20260601T000000Z-2"]
+
+
 def test_a_score_of_another_version_is_not_compared(cli, shop):
     cli("segments", "--keep", "--now", "2026-05-31T00:00:00Z", "--workspace", shop)
     (shop / "mailwright.yaml").write_text(CONFIG.replace('version: "7"', 'version: "8"'))
