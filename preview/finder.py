@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from mailwright.catalog import profile_schema
 from mailwright.engine import Plan
+from mailwright.errors import UsageError, did_you_mean
 
 FOUND_AT_MOST = 20
 
@@ -114,8 +115,13 @@ def some(plan: Plan, among: Among, seed: int | None = None) -> str | None:
 
 
 def rows_among(plan: Plan, among: Among) -> npt.NDArray[np.int64]:
-    """The rows of ``plan.recipients`` that ``among`` names, in order."""
+    """The rows of ``plan.recipients`` that ``among`` names, in order. Raises UsageError for a segment or a
+    slot that there is not."""
     table = plan.recipients
+    for kind, name in (("segment:", among.segment), ("slot:", among.slot)):
+        known = [one.removeprefix(kind) for one in table.column_names if one.startswith(kind)]
+        if name and name not in known:
+            raise UsageError(f"there is no {kind[:-1]} {name!r}", fix=did_you_mean(name, known))
     mask = np.ones(table.num_rows, dtype=bool)
     if among.segment:
         mask &= table[f"segment:{among.segment}"].to_numpy().astype(bool)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +22,7 @@ from preview.mail import Mail, make_mail
 from preview.marked import marked_html
 from preview.person import name_of
 from preview.revision import commit_of, plan_at
+from preview.sources import file_named
 from preview.versions import files_offered, files_to_compare, plan_with_file
 from preview.views.context import address, campaign_of, census_of, desk_of, look_of, paper_of, view_of
 
@@ -43,16 +45,22 @@ class Version:
 
 def compare(request: Request) -> Response:
     """The page. ``kind`` says what is compared: profiles ``a`` and ``b``, segments ``sa`` and ``sb``, or the
-    mail of ``a`` with itself as of ``rev``, or with ``file`` in the place of the file ``of``."""
+    mail of ``a`` with itself as of ``rev``, or with ``file`` in the place of the file ``of``. What cannot
+    be is said at its field, and the page shows what it shows without it."""
     view = view_of(request)
-    asked = request.query_params
+    asked = dict(request.query_params)
     version = _version(request)
     kind = asked.get("kind") or ("versions" if version != Version() else "profiles")
-    left, right = _pair(request, view, kind, version)
+    problems = dict(_problems(request, view, kind, version))
+    usable = Version() if problems.keys() & {"rev", "file", "of"} else version
+    left, right = _pair(request, view, kind, usable, {k: v for k, v in asked.items() if k not in problems})
     return paper_of(request).page(
         request,
         "compare.html",
+        status=404 if problems else 200,
         active="campaigns",
+        asked=asked,
+        problems=problems,
         campaign=campaign_of(request),
         kind=kind if kind in KINDS else "profiles",
         sides=(left, right),
@@ -68,9 +76,41 @@ def compare(request: Request) -> Response:
     )
 
 
-def _pair(request: Request, view: View, kind: str, version: Version) -> tuple[dict[str, Any], dict[str, Any]]:
+def _problems(
+    request: Request, view: View, kind: str, version: Version
+) -> Iterator[tuple[str, MailwrightError]]:
+    """Field → what is wrong with what was typed there, of the fields that this kind reads."""
+    for name in {"segments": ("sa", "sb"), "versions": ("a",)}.get(kind, ("a", "b")):
+        if typed := request.query_params.get(name):
+            try:
+                if kind == "segments":
+                    _member(view.plan, typed, _turn(request))
+                else:
+                    make_mail(view.plan, typed)
+            except MailwrightError as error:
+                yield name, error
+    if kind == "versions" and version != Version():
+        try:
+            _plan_of(view, version)
+        except MailwrightError as error:
+            yield _field_of(view.plan, version), error
+
+
+def _field_of(plan: Plan, version: Version) -> str:
+    """Which field names the version that cannot be shown."""
+    if version.revision:
+        return "rev"
+    try:
+        file_named(plan.request.workspace.root, version.file)
+    except UsageError:
+        return "file" if version.file else "of"
+    return "of" if version.of else "file"
+
+
+def _pair(
+    request: Request, view: View, kind: str, version: Version, asked: Mapping[str, str]
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """Both sides of the page."""
-    asked = request.query_params
     now = Version()
     if kind == "segments":
         names = [share.name for share in census_of(view).segments if share.count]

@@ -92,7 +92,7 @@ def census_of(view: View) -> Census:
 
 
 def among_of(request: Request) -> Among:
-    """Whom to look among, from the address; names that do not exist are left out."""
+    """Whom to look among, from the address."""
     asked = request.query_params
     return Among(asked.get("segment") or None, asked.get("slot") or None, asked.get("block") or None)
 

@@ -106,6 +106,7 @@ def test_a_mail_beside_itself_with_a_file_in_the_place_of_another(versioned):
 def test_only_files_of_the_workspace_are_versions(versioned, file, of):
     answer = versioned.get("/c/newsletter/compare", params={"file": file, "of": of})
     assert answer.status_code == 404
+    assert f'id="{"of" if of else "file"}-problem"' in answer.text
 
 
 def test_two_segments_side_by_side_mark_what_differs(client):
@@ -122,7 +123,43 @@ def test_two_segments_side_by_side_mark_what_differs(client):
 def test_only_a_commit_is_a_revision(versioned, revision):
     answer = versioned.get("/c/newsletter/compare", params={"rev": revision})
     assert answer.status_code == 404
-    assert "name a branch, a tag or a commit" in answer.text
+    said = re.search(r'id="rev-problem" role="alert">([^<]*)<', answer.text)
+    assert "name a branch, a tag or a commit" in said[1]
+    assert answer.text.count("<iframe") == 2  # the mail beside itself stays in view
+
+
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"a": "nobody"}, "a"),
+        ({"a": "FF-1", "b": "nobody"}, "b"),
+        ({"kind": "segments", "sa": "none"}, "sa"),
+        ({"kind": "versions", "a": "nobody", "rev": "none"}, "a"),
+    ],
+)
+def test_a_profile_or_segment_that_is_not_there_is_said_at_its_field(versioned, asked, field):
+    answer = versioned.get("/c/newsletter/compare", params=asked)
+    assert answer.status_code == 404
+    assert f'aria-describedby="{field}-problem"' in answer.text
+    if asked.get("kind") != "segments":
+        assert 'value="nobody"' in answer.text
+
+
+@pytest.mark.parametrize("wrong", [{"segment": "none"}, {"slot": "none"}])
+def test_an_address_that_names_no_segment_or_slot_says_so(versioned, wrong):
+    answer = versioned.get("/c/newsletter/random", params=wrong)
+    assert answer.status_code == 404
+    assert f"there is no {next(iter(wrong))}" in answer.text
+
+
+def test_an_unknown_revision_is_marked_and_told_to_everybody(window):
+    opened = window()
+    page = opened.open("/c/newsletter/compare?kind=versions&rev=no-such")
+    assert page.locator("#rev").get_attribute("aria-invalid") == "true"
+    assert page.evaluate("document.activeElement.id") == "rev"
+    assert page.locator("#rev").input_value() == "no-such"
+    assert opened.barriers() == []
+    opened.expect_refusals()
 
 
 @pytest.mark.parametrize("kind", ["rich", "sparse", "empty"])
