@@ -10,9 +10,13 @@ import threading
 import time
 
 import pytest
+import uvicorn
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from starlette.testclient import TestClient
+from starlette.websockets import WebSocketDisconnect
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from send.pages.app import PageSettings, mail_app
 from tests.triggers.conftest import NOW, track
@@ -186,6 +190,35 @@ def test_each_message_of_a_websocket_is_answered_when_it_is_stored(client):
         assert json.loads(socket.receive_text())["success"] is False
         socket.send_bytes(json.dumps(track("p0", "page_viewed", 1)).encode())
         assert json.loads(socket.receive_text())["accepted"] == 1
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Write-Key": "wrong"}, {"Authorization": "Basic d3Jvbmc6"}])
+def test_a_websocket_with_a_wrong_key_is_closed_before_it_opens(client, headers):
+    with (
+        pytest.raises(WebSocketDisconnect) as refused,
+        client.websocket_connect("/v1/stream", headers=headers),
+    ):
+        pass
+    assert refused.value.code == 1008
+
+
+def test_over_the_network_a_websocket_with_a_wrong_key_is_answered_403(worker):
+    app = event_app(worker, EventSettings(frozenset({"key-1"})))
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="warning"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    until(lambda: server.started)
+    address = f"ws://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/v1/stream"
+    try:
+        with pytest.raises(InvalidStatus) as refused:
+            connect(f"{address}?writeKey=wrong")
+        assert refused.value.response.status_code == 403
+        with connect(f"{address}?writeKey=key-1") as socket:
+            socket.send(json.dumps(track("p0", "page_viewed", 0)))
+            assert json.loads(socket.recv())["accepted"] == 1
+    finally:
+        server.should_exit = True
+        thread.join(10)
 
 
 def test_when_too_much_waits_the_answer_is_to_come_again(live, monkeypatch):
