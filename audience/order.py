@@ -116,7 +116,7 @@ def _packed(numbers: list[pa.Array]) -> npt.NDArray[np.int64] | None:
             return None
         whole = key.cast(pa.int64(), safe=False)
         low, high = (int(value.as_py() or 0) for value in pc.min_max(whole).values())
-        if high - low >= left:
+        if high - low >= 1 << BITS:
             return None
         steps = whole.fill_null(low).to_numpy(zero_copy_only=False) - low
         step = _step(steps)

@@ -93,6 +93,7 @@ def plan_campaign(
     with stages("admit"):
         known = beside(beside(audience.profiles, segmentation.columns), arms)
         admission = select_recipients(request, known, audience, compiled, assignment, held_out)
+        ahead = None
         if outlined is not None:
             settings = tuned_spec(request.workspace.spec.recommend, model)
             ahead = choose_ahead(request, source, compiled, assignment, known, admission, settings)
@@ -114,7 +115,7 @@ def plan_campaign(
         everyone = join_columns(audience, segmentation, recommendations, lists)
     with stages("choose"):
         everyone = beside(everyone, arms)
-        choices = choose_blocks(
+        choices = ahead or choose_blocks(
             compiled,
             everyone,
             now=request.now,

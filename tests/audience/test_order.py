@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audience import order
@@ -14,6 +14,7 @@ from audience.order import is_among, places_of, sorted_rows
 TIME = pa.timestamp("us", "UTC")
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.sampled_from("abc"), st.none() | st.integers(-5, 5).map(lambda n: n * 60)), max_size=30
@@ -25,6 +26,7 @@ def test_rows_are_in_order_and_nothing_is_last(rows):
     assert sorted_rows(keys).to_pylist() == expected
 
 
+@settings(deadline=None)
 @given(st.lists(st.none() | st.sampled_from("abcd")), st.lists(st.sampled_from("abcdefgh"), max_size=30))
 def test_values_are_found_among_known_ones_whichever_are_more(values, known):
     flat, among = pa.array(values, pa.string()), pa.array(known, pa.string())

@@ -77,6 +77,9 @@ def test_who_gets_which_block_is_told_before_anything_is_recommended(desk):
     view = desk.view("newsletter", stages=work)
     assert work.at == "admit"
     assert work.outline.outline.choices.columns.equals(view.plan.choices.columns)
+    given = (view.plan.request, view.plan.source, view.plan.segmentation, view.plan.model)
+    sent = plan_campaign(*given, Stages())  # as a run does, which chooses when the recommendations are there
+    assert sent.choices.columns.equals(view.plan.choices.columns)
     assert work.outline.census == take_census(view.plan)
 
 
