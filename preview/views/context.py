@@ -23,6 +23,8 @@ from preview.work import Work
 
 T = TypeVar("T")
 
+LOOKS = ("view", "width", "scheme", "pictures")
+"""Settings of a mail's page that stay when somebody goes on to the next."""
 PATIENCE_S = 0.8
 """How long a page waits for a plan before it shows the progress instead."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from typing import Any
 from urllib.parse import urlencode
@@ -19,15 +18,15 @@ from mailwright.errors import MailwrightError, UsageError
 from preview.changes import Changes, read_changes
 from preview.desk import View
 from preview.display import for_display, with_own_pictures
-from preview.finder import FOUND_AT_MOST, find, searched, some, step
 from preview.goldens import NameTakenError, save_case
 from preview.guard import mail_policy
 from preview.mail import Mail, chosen_row, make_mail, masked_row
 from preview.marked import marked_blocks, marked_html, marked_pieces
 from preview.mime import mime_bytes, mime_headers
-from preview.person import name_of, schema_of, shown_values
+from preview.person import name_of, schema_of
 from preview.sketch import has_blocks
 from preview.views.context import (
+    LOOKS,
     address,
     among_of,
     campaign_of,
@@ -41,8 +40,6 @@ from preview.views.context import (
 from preview.views.whatif import form_values
 from preview.whatif import imagine
 
-LOOKS = ("view", "width", "scheme", "pictures")
-"""Settings that stay when somebody goes on to the next mail."""
 SHOWS = ("mail", "text", "source", "headers")
 SWAP = Markup('hx-target="#stage" hx-select="#stage" hx-swap="outerHTML" hx-push-url="true"')
 
@@ -96,54 +93,6 @@ def raw(request: Request) -> Response:
         "content-security-policy": mail_policy(pictures=False)
     }
     return Response(made.message().html, media_type="text/html; charset=us-ascii", headers=headers)
-
-
-def next_mail(request: Request) -> Response:
-    """On to the next (or previous) recipient of those that are looked among."""
-    asked = request.query_params
-    view = view_of(request)
-    found = step(view.plan, among_of(request), asked.get("after"), back="back" in asked)
-    return _go(request, found)
-
-
-def random_mail(request: Request) -> Response:
-    """On to any recipient."""
-    view = view_of(request)
-    return _go(request, some(view.plan, among_of(request)))
-
-
-def find_mail(request: Request) -> Response:
-    """Profiles by e-mail, name or id: a page, or the list alone while somebody types."""
-    view = view_of(request)
-    typed = request.query_params.get("q", "").strip()[:200]
-    everyone = "everyone" in request.query_params
-    spec = view.plan.request.workspace.spec
-    mask = desk_of(request).settings.mask
-    found = []
-    for profile in find(view.plan, typed, everyone=everyone):
-        values = shown_values(profile.values, spec, mask=mask)
-        found.append(
-            {
-                "profile_id": profile.profile_id,
-                "name": name_of(values),
-                "detail": " · ".join(
-                    str(values[name]) for name in ("email", "profile_id") if values.get(name)
-                ),
-                "reason": profile.reason,
-            }
-        )
-    page = "_found.html" if "piece" in request.query_params else "find.html"
-    return paper_of(request).page(
-        request,
-        page,
-        campaign=campaign_of(request),
-        typed=typed,
-        found=found,
-        everyone=everyone,
-        most=FOUND_AT_MOST,
-        searched=searched(view.plan),
-        active="campaigns",
-    )
 
 
 def _golden(request: Request, given: FormData) -> Response:
@@ -303,22 +252,8 @@ def _source(made: Mail) -> str:
     return html.decode("ascii", "replace")
 
 
-def _go(request: Request, found: str | None) -> Response:
-    base = f"/c/{campaign_of(request)}"
-    among = among_of(request)
-    if found is None:
-        return paper_of(request).page(
-            request, "nobody.html", campaign=campaign_of(request), among=among, active="campaigns"
-        )
-    kept = {name: request.query_params.get(name) for name in LOOKS}
-    return RedirectResponse(address(f"{base}/mail", id=found, **among.query, **kept), status_code=303)
-
-
 def _policy(look: Any) -> dict[str, str]:
     return {"content-security-policy": mail_policy(pictures=look.pictures, outside=look.outside)}
-
-
-Page = Callable[[Request], Response]
 
 
 ROUTES = [
@@ -326,8 +261,5 @@ ROUTES = [
     Route("/c/{campaign}/frame", frame),
     Route("/c/{campaign}/raw", raw),
     Route("/c/{campaign}/mime", mime),
-    Route("/c/{campaign}/next", next_mail),
-    Route("/c/{campaign}/random", random_mail),
-    Route("/c/{campaign}/find", find_mail),
     Route("/c/{campaign}/golden", form(_golden), methods=["POST"]),
 ]
