@@ -12,27 +12,22 @@ import socket
 import threading
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-import sqlalchemy as sa
-
-from mailwright.model.identity import message_id
-from mailwright.model.message import Message, SkipReason
-from send import Adapter, DeliveryPolicy, Outbox
-from send.outbox.enlist import enlist_in
+from mailwright.model.message import SkipReason
+from send import Adapter, DeliveryPolicy
 from send.prepare import Preparer
 from triggers.batch import Batch
 from triggers.begin import Beginner
 from triggers.caps import Caps
 from triggers.decide import Decider
+from triggers.going import Going
 from triggers.mails import Made, MailMaker, Snapshot
 from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Op, Trigger
 from triggers.runs import Journal, Run
-from triggers.schema import records
 from triggers.store import Store
 from triggers.world import World
 
@@ -47,15 +42,6 @@ class Due:
     run: Run
     effect: Op | None = None
     made: Made | None = None
-
-
-@dataclass
-class _Going:
-    """The mails of one transaction, and those before them that caps count."""
-
-    messages: list[Message] = field(default_factory=list)
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    sent: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
 
 
 class Firing:
@@ -87,10 +73,6 @@ class Firing:
     @property
     def _journal(self) -> Journal:
         return self._beginner.journal
-
-    @property
-    def _outbox(self) -> Outbox:
-        return self._store.outbox
 
     def fire(self, now: datetime, *, limit: int = MOST) -> int:
         """Take the runs that are due at ``now`` one step further; how many there were."""
@@ -169,14 +151,15 @@ class Firing:
             with self._store.db.write() as connection:
                 rows = self._store.lock(connection, ids)
                 still = self._store.unchanged(connection, [one.run for one in due], self.owner)
-                batch, going = self._people.begin(connection, rows, ids, now), _Going()
-                going.sent = self._caps.before(connection, [one.run for one in due], now)
+                batch = self._people.begin(connection, rows, ids, now)
+                sent = self._caps.before(connection, [one.run for one in due], now)
+                going = Going(self._world, self._store, self._adapter.name, self._journal, sent, now)
                 going_on = [one for one in due if one.run.seq in still]
                 for one in going_on:
                     batch.replace(one.run)
                 for one in going_on:
                     self._effect(batch, going, one)
-                self._hand_over(connection, going)
+                going.hand_over(connection, self._preparer)
                 self._people.save(batch)
         except BaseException:
             self._people.forget(ids)
@@ -184,7 +167,7 @@ class Firing:
                 del self._journal.kept[before:]
             raise
 
-    def _effect(self, batch: Batch, going: _Going, due: Due) -> None:
+    def _effect(self, batch: Batch, going: Going, due: Due) -> None:
         run, op = due.run, due.effect
         if op is None:
             return
@@ -204,63 +187,14 @@ class Firing:
         capped = self._caps.reached(going.sent, run, batch.now) if made.message is not None else ""
         if made.message is None:
             if made.reason == SkipReason.HOLDOUT:
-                self._record(batch.connection, run, op.campaign, made, batch.now)
+                going.record(batch.connection, run, op.campaign, self._occasion(run), made)
             self._skip(run, profile, op.campaign, made.reason, batch.now, detail=made.detail)
         elif capped:
             self._skip(run, profile, op.campaign, str(SkipReason.CAPPED), batch.now, detail=capped)
         else:
-            self._send(going, run, made.message, batch.now)
-            self._record(batch.connection, run, op.campaign, made, batch.now)
+            going.add(run, made.message)
+            going.record(batch.connection, run, op.campaign, self._occasion(run), made)
             self._next(run, profile, batch.now)
-
-    def _send(self, going: _Going, run: Run, message: Message, now: datetime) -> None:
-        going.messages.append(message)
-        going.sent.setdefault(run.profile_id, []).append((run.trigger, now.timestamp()))
-        going.rows.append(
-            (
-                message.message_id,
-                run.trigger,
-                run.profile_id,
-                message.campaign,
-                message.occasion,
-                now.timestamp(),
-            )
-        )
-        run.mails += 1
-        self._journal.step(run, "sent", now, campaign=message.campaign, message_id=message.message_id)
-
-    def _record(self, connection: sa.Connection, run: Run, campaign: str, made: Made, now: datetime) -> None:
-        """What measuring will need of a mail, or of one that was held back."""
-        occasion = self._occasion(run)
-        row = {
-            "message_id": message_id(campaign, run.profile_id, occasion),
-            "trigger": run.trigger,
-            "profile_id": run.profile_id,
-            "campaign": campaign,
-            "occasion": occasion,
-            "at": now.timestamp(),
-            "skip_reason": made.reason or None,
-            "facts": made.facts,
-        }
-        self._store.db.insert_new(connection, records, [row])
-
-    def _hand_over(self, connection: sa.Connection, going: _Going) -> None:
-        """What goes, into the outbox, and into the memory that caps ask."""
-        by_purpose: dict[str | None, list[Message]] = defaultdict(list)
-        for message in going.messages:
-            by_purpose[self._world.workspace.campaign(message.campaign).value.purpose].append(message)
-        for purpose, messages in by_purpose.items():
-            enlist_in(
-                self._store.db,
-                connection,
-                [self._preparer.prepare(message) for message in messages],
-                adapter=self._adapter.name,
-                purpose=purpose,
-                hash_address=self._outbox.hash_address,
-                now=self._outbox.clock(),
-                run_started=self._outbox.clock(),
-            )
-        self._store.add_sends(connection, going.rows)
 
     def _skip(
         self, run: Run, profile: LiveProfile, campaign: str, reason: str, now: datetime, detail: str = ""
