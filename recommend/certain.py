@@ -53,10 +53,10 @@ def fills_every_list(
     # As if each had bought all of theirs of every category at once; who then has too few is looked at.
     doubtful = (fitting(counts[:, None]) < n)[place]
     bought = bought.filter(pc.is_in(bought["profile_id"], times.field("values").filter(pa.array(doubtful))))
-    who = flat(bought["profile_id"]).dictionary_encode().indices.to_numpy()
+    who = flat(bought["profile_id"]).dictionary_encode().indices.cast(pa.int64()).to_numpy()
     what = rows_of(bought["item_id"], items["item_id"])
-    pairs = np.unique(np.stack([who, what]), axis=1)
-    pairs = pairs[:, np.isin(pairs[1], popular)]
+    there = np.isin(what, popular)
+    who, what = np.divmod(np.unique(who[there] * catalogue.size + what[there]), max(catalogue.size, 1))
     barred = np.zeros((int(doubtful.sum()), len(of_category)), np.int64)
-    np.add.at(barred, (pairs[0], catalogue.category[pairs[1]] + 1), 1)
+    np.add.at(barred, (who, catalogue.category[what] + 1), 1)
     return bool((fitting(barred) >= n).all())

@@ -180,10 +180,12 @@ def edition_names(compiled: CompiledCampaign, frame: pa.Table) -> pa.Array | Non
     """The name of each row's edition; None where there are no editions."""
     if not compiled.editions:
         return None
-    names = np.full(frame.num_rows, "", dtype=object)
+    places = np.zeros(frame.num_rows, dtype=np.int32)
+    names: list[str] = []
     for edition, rows in edition_rows(compiled, frame):
-        names[rows] = edition.edition_name
-    return pa.array(names, pa.string())
+        places[rows] = len(names)
+        names.append(edition.edition_name)
+    return pa.array(names, pa.string()).take(pa.array(places))
 
 
 def _has_slot(slot: str, compiled: CompiledCampaign, frame: pa.Table) -> Mask:
