@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import csv
+import mmap
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,20 +59,47 @@ def _table(
     types = dict.fromkeys(header, pa.binary()) | dict.fromkeys(_repeating(path, header), _CODED)
     table = pa.csv.read_csv(
         path,
-        read_options=pa.csv.ReadOptions(use_threads=use_threads, block_size=1 << 24),
-        parse_options=_parse(refuse),
+        read_options=pa.csv.ReadOptions(use_threads=use_threads, block_size=_BLOCK),
+        parse_options=_parse(refuse, lines=use_threads and _has_whole_lines(path)),
         convert_options=pa.csv.ConvertOptions(column_types=types, include_columns=columns),
     )
     return table, broken
 
 
+_BLOCK = 1 << 24
+"""Bytes that a thread parses at a time."""
 _LARGE, _LOOK = 1 << 24, 1 << 20
 """Bytes of a file whose texts are worth to be coded, and of its beginning that says which."""
 _CODED = pa.dictionary(pa.int32(), pa.binary())
 
 
-def _parse(refuse: Callable[[Any], str]) -> pa.csv.ParseOptions:
-    return pa.csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False, invalid_row_handler=refuse)
+def _parse(refuse: Callable[[Any], str], *, lines: bool = False) -> pa.csv.ParseOptions:
+    """With ``lines`` no value goes over the end of one, which halves the time of parsing."""
+    return pa.csv.ParseOptions(
+        newlines_in_values=not lines, ignore_empty_lines=False, invalid_row_handler=refuse
+    )
+
+
+def _has_whole_lines(path: Path) -> bool:
+    """Whether it is certain that no value goes over the end of a line: each line with a quote is of whole
+    values. Where many have one it is not looked for, as it would take longer than what it saves."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        end = 0
+        for _ in range(_MOST_QUOTED):
+            at = data.find(b'"', end)
+            if at < 0:
+                return True
+            begin = data.rfind(b"\n", end, at) + 1 or end
+            end = data.find(b"\n", at)
+            end = len(data) if end < 0 else end
+            if not _WHOLE.fullmatch(data, begin, end):
+                return False
+    return False
+
+
+_MOST_QUOTED = 20_000
+_VALUE = rb'(?:"(?:[^"\r]|"")*"|[^",]*)'
+_WHOLE = re.compile(_VALUE + rb"(?:," + _VALUE + rb")*\r?")
 
 
 def _repeating(path: Path, header: list[str]) -> list[str]:

@@ -125,6 +125,22 @@ def test_torn_rows_bytes_that_are_no_text_and_line_breaks_keep_their_row_numbers
     assert wrong(audience) == {"4 : 3 columns instead of 2", "5 first_name: not UTF-8 text"}
 
 
+@pytest.mark.parametrize(
+    ("text", "whole"),
+    [
+        ("a,b\n1,2\n", True),
+        ('a,b\n"1, ""one""",2\r\n3,""', True),
+        ('a,b\n"1\n2",3\n', False),
+        ('a,b\n1,"2\r3"\n', False),
+        ('a,b\n5" pipe,"1\n2"\n', False),
+        ('a,b\n1,2\n"3', False),
+    ],
+)
+def test_values_of_several_lines_are_known_before_threads_share_a_file(tmp_path, text, whole):
+    (tmp_path / "x.csv").write_text(text, newline="")
+    assert tabular._has_whole_lines(tmp_path / "x.csv") == whole
+
+
 def test_an_unclosed_quote_is_an_error_and_not_a_hang(tmp_path):
     try:
         audience = read(tmp_path, 'profile_id,first_name\na,"never closed\nb,x\n')
