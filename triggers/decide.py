@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from triggers.occasions import Occasions
 from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Op, Trigger
-from triggers.runs import ASLEEP, Journal, Run
+from triggers.runs import ASLEEP, SILENCE, Journal, Run
 
 
 class Decider:
@@ -29,8 +29,15 @@ class Decider:
         self._triggers, self._people, self._occasions = triggers, people, occasions
         self._journal, self._timezone = journal, timezone
 
-    def advance(self, run: Run, profile: LiveProfile, now: datetime) -> Op | None:
-        """Take the run on to its next wait or its end; the effect, where one comes before them."""
+    def advance(
+        self,
+        run: Run,
+        profile: LiveProfile,
+        now: datetime,
+        silences: Collection[tuple[str, str, str]] = (),
+    ) -> Op | None:
+        """Take the run on to its next wait or its end; the effect, where one comes before them. ``silences``
+        have begun runs already: trigger, profile, occasion."""
         trigger = self._triggers.get(run.trigger)
         asleep = run.place == ASLEEP and trigger is not None and trigger.inactivity is not None
         if trigger is None or (run.version != trigger.version and not asleep):
@@ -38,7 +45,7 @@ class Decider:
             return None
         if asleep:
             run.version = trigger.version  # it has taken no step yet
-            if not self._woken(run, trigger, profile, now):
+            if not self._woken(run, trigger, profile, now, silences):
                 return None
         if trigger.ops[run.place].what == "wait":
             run.place += 1
@@ -60,7 +67,14 @@ class Decider:
                     return op
                 return None
 
-    def _woken(self, run: Run, trigger: Trigger, profile: LiveProfile, now: datetime) -> bool:
+    def _woken(
+        self,
+        run: Run,
+        trigger: Trigger,
+        profile: LiveProfile,
+        now: datetime,
+        silences: Collection[tuple[str, str, str]],
+    ) -> bool:
         """Whether the profile has been silent for long enough, and the wait after that is over."""
         assert trigger.inactivity is not None
         seen = last_seen(profile) or run.started_at
@@ -68,7 +82,12 @@ class Decider:
         if until > now:
             run.due_at, run.changed = until, True
             return False
-        run.occasion, run.place, run.changed = f"since:{seen.isoformat()}", 0, True
+        occasion = f"{SILENCE}{seen.isoformat()}"
+        if (run.trigger, run.profile_id, occasion) in silences:
+            # It fell asleep with an event that came in late: the silence had begun before.
+            self._over(run, "suppressed", "once_per", now, detail=occasion)
+            return False
+        run.occasion, run.place, run.changed = occasion, 0, True
         ends = self._occasions.wait_end(trigger, profile, until, place=0)
         context = self._people.context(profile, now, segments=bool(trigger.when.segments))
         if not trigger.when.holds(profile, context):

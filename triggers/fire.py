@@ -27,7 +27,7 @@ from triggers.mails import Made, MailMaker, Snapshot
 from triggers.people import People
 from triggers.profile import LiveProfile
 from triggers.program import Op, Trigger
-from triggers.runs import Journal, Run
+from triggers.runs import ASLEEP, Journal, Run
 from triggers.store import Store
 from triggers.world import World
 
@@ -93,9 +93,11 @@ class Firing:
             ids = sorted({run.profile_id for run in claimed})
             profiles = self._people.load(connection, self._store.standing(connection, ids), ids)
             sent = self._caps.before(connection, claimed, now)
+            asleep = {run.profile_id for run in claimed if run.place == ASLEEP}
+            silences = self._store.silences(connection, asleep)
         due = [Due(run) for run in sorted(claimed, key=self._rank)]
         for one in due:
-            one.effect = self._decider.advance(one.run, profiles[one.run.profile_id], now)
+            one.effect = self._decider.advance(one.run, profiles[one.run.profile_id], now, silences)
             if one.effect is not None and (capped := self._caps.reached(sent, one.run, now)):
                 # It would be made for nothing.
                 one.made = Made(None, str(SkipReason.CAPPED), capped)
@@ -149,9 +151,10 @@ class Firing:
         before = len(self._journal.kept) if self._journal.kept is not None else 0
         try:
             with self._store.db.write() as connection:
-                rows = self._store.lock(connection, ids)
+                # Whoever was erased meanwhile is not made again.
+                rows = self._store.standing(connection, ids, held=self._store.bulk.held)
                 still = self._store.unchanged(connection, [one.run for one in due], self.owner)
-                batch = self._people.begin(connection, rows, ids, now)
+                batch = self._people.begin(connection, rows, sorted(rows), now)
                 sent = self._caps.before(connection, [one.run for one in due], now)
                 going = Going(self._world, self._store, self._adapter.name, self._journal, sent, now)
                 going_on = [one for one in due if one.run.seq in still]

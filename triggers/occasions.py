@@ -56,6 +56,10 @@ class Occasions:
         if trigger.spec.again != "each" and trigger.inactivity is None:
             name = trigger.name
             mine = [r for r in batch.runs.get(profile_id, ()) if r.trigger == name and r.state == "waiting"]
+            for old in mine:
+                if old.version != trigger.version:
+                    self._end(batch, trigger, old, "suppressed", "trigger_changed")
+            mine = [one for one in mine if one.state == "waiting"]
             if mine:
                 self._again(batch, trigger, profile_id, mine, occasion, origin, at)
                 return
@@ -83,12 +87,13 @@ class Occasions:
         if due < waiting.due_at and waiting.began_at > (origin.get("at") or batch.now):
             self.note(batch, trigger, profile_id, "ignored", "older", occasion=waiting.occasion)
             return
-        if occasion != waiting.occasion and not _always_new(trigger):
-            had = [run.occasion for run in mine]
-            had += [past.occasion for past in self._past(batch, trigger, profile_id)]
-            if occasion in had:
-                self.note(batch, trigger, profile_id, "ignored", "once_per", occasion=occasion)
-                return
+        if occasion != waiting.occasion and self._known(batch, trigger, profile_id, occasion) is not None:
+            run = self._fresh(batch, trigger, profile_id, occasion, origin, due)
+            if run is not None:
+                self._end(batch, trigger, waiting, "cancelled", "restarted")
+                batch.runs[profile_id].append(run)
+                self.note(batch, trigger, profile_id, "started", run=run, occasion=occasion, due_at=due)
+            return
         waiting.occasion, waiting.origin, waiting.due_at = occasion, self._packed(origin), due
         self.note(batch, trigger, profile_id, "restarted", run=waiting, occasion=occasion, due_at=due)
 
@@ -113,13 +118,7 @@ class Occasions:
                     batch, trigger, profile_id, "ignored", "once_per", detail=trigger.spec.once_per or ""
                 )
                 return None
-        known = next((r for r in here if r.occasion == occasion), None)
-        if (
-            known is None
-            and not _always_new(trigger)
-            and any(r.occasion == occasion for r in self._past(batch, trigger, profile_id))
-        ):
-            known = self._store.run(batch.connection, trigger.name, profile_id, occasion)
+        known = self._known(batch, trigger, profile_id, occasion)
         if known is None:
             return self.new(trigger, profile_id, occasion, origin, due, batch.now)
         if not known.came_to_nothing:
@@ -131,6 +130,22 @@ class Occasions:
         again = self.new(trigger, profile_id, occasion, origin, due, batch.now)
         again.seq, again.rev, again.trace = known.seq, known.rev, known.trace
         return again
+
+    def _known(self, batch: Batch, trigger: Trigger, profile_id: str, occasion: str) -> Run | None:
+        """The run that has this occasion, be it over or not."""
+        for run in batch.runs.get(profile_id, ()):
+            if run.trigger == trigger.name and run.occasion == occasion:
+                return run
+        if not _always_new(trigger) and any(
+            past.occasion == occasion for past in self._past(batch, trigger, profile_id)
+        ):
+            return self._store.run(batch.connection, trigger.name, profile_id, occasion)
+        return None
+
+    def _end(self, batch: Batch, trigger: Trigger, run: Run, state: Any, reason: str) -> None:
+        """A run is over because of one that begins."""
+        run.end(state, reason, batch.now)
+        self.note(batch, trigger, run.profile_id, state, reason, run=run, occasion=run.occasion)
 
     def new(
         self,

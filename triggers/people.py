@@ -45,6 +45,8 @@ class People:
         self._defaults = {name: field.default for name, field in self._fields.items()}
         self._attributes = PROFILE_ATTRIBUTES | world.workspace.spec.profile | ADDRESS_ATTRIBUTES
         self._kept: OrderedDict[str, LiveProfile] = OrderedDict()
+        self._erasure: str | None = None
+        """The last one that is known of here."""
         self.segments = _asked(triggers, world)
         """The segments that triggers ask about and those that these need, in order of computation."""
         self._segment_rules = {name: world.segment_rules[name] for name in self.segments}
@@ -57,6 +59,10 @@ class People:
         self, connection: sa.Connection, standing: Mapping[str, Standing], ids: Sequence[str]
     ) -> dict[str, LiveProfile]:
         """These profiles as they stand; ``standing`` is theirs in the store, where they have one."""
+        if (erasure := self._store.last_erasure(connection)) != self._erasure:
+            # Whoever was erased may be back with a version that they had before.
+            self._erasure = erasure
+            self.forget_all()
         found: dict[str, LiveProfile] = {}
         stale = []
         for name in ids:
@@ -130,7 +136,7 @@ class People:
         return {**self._defaults, **fields, "event": event, "at": at}
 
     def forget_all(self) -> None:
-        """The files were read anew: everybody is made again of them when next needed."""
+        """The files were read anew, or somebody was erased: everybody is made again when next needed."""
         self._kept.clear()
 
     def forget(self, ids: Sequence[str]) -> None:

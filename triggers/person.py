@@ -50,6 +50,7 @@ def erase_person(
         where = table.c.profile_id.in_(_names(profile_ids, known))
         gone += connection.execute(sa.delete(table).where(where)).rowcount
     gone += connection.execute(sa.delete(aliases).where(aliases.c.profile_id.in_(profile_ids))).rowcount
+    store.note_erasure(connection)
     return gone + len(letters)
 
 

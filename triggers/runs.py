@@ -22,6 +22,8 @@ State = Literal["waiting", "done", "cancelled", "suppressed"]
 
 ASLEEP = -1
 """The place of a run that waits for a profile to have been silent for long enough."""
+SILENCE = "since:"
+"""So the occasion of a run by ``inactivity`` begins; then comes when the profile was last seen."""
 _LONGEST_TRACE = 12_000
 """Bytes; about a hundred decisions."""
 _ENDS = 20

@@ -6,6 +6,7 @@ changes is changed in one.
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -17,7 +18,7 @@ import sqlalchemy as sa
 from send import Outbox
 from send.outbox.database import Database
 from triggers.bulk import Bulk
-from triggers.runs import Run, came_to_nothing
+from triggers.runs import SILENCE, Run, came_to_nothing
 from triggers.schema import (
     aliases,
     calls,
@@ -186,6 +187,12 @@ class Store:
             found.setdefault((profile_id, trigger), []).append(past)
         return found
 
+    def silences(self, connection: sa.Connection, profile_ids: Iterable[str]) -> set[tuple[str, str, str]]:
+        """(trigger, profile, occasion) of each silence of these profiles that a run has begun with."""
+        also = f"AND occasion LIKE '{SILENCE}%'"
+        names = ("trigger", "profile_id", "occasion")
+        return set(self.bulk.select(connection, runs, names, profile_ids, by="profile_id", also=also))
+
     def save_runs(self, connection: sa.Connection, changed: Iterable[Run]) -> None:
         """Write what has changed of these; new runs get their ``seq``, unless one was there (its occasion was
         taken), and then none does. A changed run is nobody's any more."""
@@ -296,6 +303,15 @@ class Store:
 
     def forget_letters(self, connection: sa.Connection, seqs: Sequence[int]) -> None:
         connection.execute(sa.delete(dead).where(dead.c.seq.in_(seqs)))
+
+    def last_erasure(self, connection: sa.Connection) -> str | None:
+        """A text that is another one after each erasure; None: there was none."""
+        row = connection.exec_driver_sql("SELECT value FROM trigger_meta WHERE name = 'erasure'").first()
+        return None if row is None else row[0]
+
+    def note_erasure(self, connection: sa.Connection) -> None:
+        """Say to every process that somebody was erased."""
+        self.write_meta(connection, "erasure", secrets.token_hex(8))
 
     def read_meta(self, connection: sa.Connection, name: str) -> Any:
         """What was last written under this name; None: nothing."""

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.triggers.conftest import NOW, track
+from tests.triggers.conftest import NOW, identify, track
 from triggers.schema import events, profiles, runs
 
 _KINDS = (
@@ -98,3 +98,27 @@ def test_a_run_that_another_worker_carried_out_is_not_taken_for_waiting(opened, 
     assert one.journal.counts["cart-abandoned", "ignored", "once_per"] == 1
     one.ingest([{**track("p0", "checkout_started", 2), "messageId": "out"}], now=later)
     assert one.journal.counts["cart-abandoned", "cancelled", "unless"] == 0
+
+
+def test_nothing_of_who_was_erased_comes_back_out_of_another_workers_memory(opened, store_url):
+    one, other = opened(store_url), opened(store_url)
+    one.ingest([identify("p0", first_name="Ada"), track("p0", "search", 0, query="tent")], now=NOW)
+    other.erase("p0")
+    other.ingest([track("p0", "page_viewed", 0.1), track("p0", "page_viewed", 0.2)], now=NOW)
+    one.ingest([track("p0", "page_viewed", 0.3)], now=NOW + timedelta(hours=1))
+    with one.store.db.read() as connection:
+        standing = one.store.standing(connection, ["p0"])
+        profile = one.people.load(connection, standing, ["p0"])["p0"]
+    assert (standing["p0"].version, standing["p0"].attributes) == (3, b"{}")
+    assert "search" not in {row["event"] for row in profile.rows}
+
+
+def test_who_is_erased_while_their_mail_is_made_stays_erased(opened, store_url):
+    one = opened(store_url, ["cart-abandoned"])
+    one.ingest([track("p0", "product_added", 0, product_id="i1", cart_id="c1")], now=NOW)
+    due, made = one._firing._decide(NOW + timedelta(hours=1), 9)
+    one._firing._render(due, made, NOW + timedelta(hours=1))
+    one.erase("p0")
+    one._firing._commit(due, NOW + timedelta(hours=1))
+    assert one.store.profile_ids() == []
+    assert one.journal.counts["cart-abandoned", "sent", ""] == 0
