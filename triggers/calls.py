@@ -76,6 +76,25 @@ class Reading:
     """What a person should know, with the place of the call: undeclared properties, wrong values, times in
     the future."""
 
+    def split(self, calls: int) -> tuple[Reading, Reading]:
+        """The first so many calls, and the rest."""
+        refused = sum(map(bool, self.outcomes[:calls]))
+        first = Reading(
+            self.source,
+            self.taken[: calls - refused],
+            self.refused[:refused],
+            self.outcomes[:calls],
+            [(place, text) for place, text in self.notes if place < calls],
+        )
+        rest = Reading(
+            self.source,
+            self.taken[calls - refused :],
+            self.refused[refused:],
+            self.outcomes[calls:],
+            [(place - calls, text) for place, text in self.notes if place >= calls],
+        )
+        return first, rest
+
 
 class CallReader:
     """Reads the calls of one workspace."""

@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -48,13 +47,19 @@ class Take(Protocol):
     def __call__(self, readings: Sequence[Reading], *, now: datetime) -> list[Ingested]: ...
 
 
-@dataclass
 class _Request:
-    calls: Sequence[Any]
-    source: str
-    future: Future[Ingested]
-    span: Any = None
-    """Of the request, where traces are collected."""
+    """Calls that somebody waits for until all are stored, which may take several commits."""
+
+    def __init__(self, calls: Sequence[Any], source: str) -> None:
+        self.calls, self.source = calls, source
+        self.left = len(calls)
+        """Calls that are not yet stored."""
+        self.done = Ingested()
+        """What became of the others."""
+        self.future: Future[Ingested] = Future()
+        self.future.set_running_or_notify_cancel()  # who asked may go; the calls are stored all the same
+        self.span = here()
+        """Of the request, where traces are collected."""
 
 
 class Commits:
@@ -81,7 +86,7 @@ class Commits:
 
     def submit(self, calls: Sequence[Any], source: str) -> Future[Ingested]:
         """Queue calls for the next commit; the future is done when they are stored. Raises BusyError."""
-        request = _Request(calls, source, Future(), here())
+        request = _Request(calls, source)
         with self._lock:
             if self._stopping or self.queued + len(calls) > self._most:
                 self.counts["busy"] += len(calls)
@@ -107,7 +112,7 @@ class Commits:
                 reading = self._read(request.calls, now=self._clock(), source=request.source)
             except Exception as error:
                 self._fail(request, error)
-                self._close([request])
+                self._close([(request, request.left)])
             else:
                 self._ready.put(request, reading)
 
@@ -118,13 +123,14 @@ class Commits:
             if not group:
                 continue
             started = time.monotonic()
-            calls = sum(len(request.calls) for request, _ in group)
+            counted = [(request, len(reading.outcomes)) for request, reading in group]
+            calls = sum(count for _, count in counted)
             try:
                 links = [request.span for request, _ in group]
                 with span("events.commit", links=links, calls=calls, requests=len(group)):
                     self._commit_group(group)
             finally:
-                self._close([request for request, _ in group])
+                self._close(counted)
             self.seconds.observe(time.monotonic() - started)
             stored()
 
@@ -140,9 +146,11 @@ class Commits:
             for one in group:
                 self._commit_group([one])
             return
-        for (request, _), found in zip(group, done, strict=True):
+        for (request, reading), found in zip(group, done, strict=True):
             self._count(found)
-            request.future.set_result(found)
+            request.done.add(found)
+            if len(reading.outcomes) == request.left and not request.future.done():
+                request.future.set_result(request.done)
 
     def _count(self, found: Ingested) -> None:
         self.counts["accepted"] += found.accepted
@@ -155,9 +163,13 @@ class Commits:
     def _fail(self, request: _Request, error: Exception) -> None:
         self.counts["failures"] += 1
         say("request failed", error=type(error).__name__)
-        request.future.set_exception(error)
+        if not request.future.done():  # by a part of it that came before
+            request.future.set_exception(error)
 
-    def _close(self, requests: Sequence[_Request]) -> None:
+    def _close(self, counted: Sequence[tuple[_Request, int]]) -> None:
+        """So many calls of each request are done with."""
         with self._lock:
-            self.queued -= sum(len(request.calls) for request in requests)
-            self._open -= len(requests)
+            for request, calls in counted:
+                self.queued -= calls
+                request.left -= calls
+                self._open -= request.left == 0

@@ -16,7 +16,7 @@ from triggers.calls import Reading
 FLOOD = 200
 """Calls of one profile that wait; whatever comes behind them waits in the slow lane."""
 MOST_OF_FLOODS = 200
-"""Calls of the slow lane in one commit, though at least one request."""
+"""Calls of the slow lane in one commit; of a request that has more, the rest comes in the next."""
 MOST_TOGETHER = 2_000
 """Calls of one commit."""
 
@@ -45,20 +45,26 @@ class Lanes(Generic[Asked]):
             self._changed.notify()
 
     def take(self, *, patience_s: float, together_s: float) -> list[tuple[Asked, Reading]]:
-        """The requests of the next commit: all that comes within ``together_s`` of the first, for which is
-        waited ``patience_s``; empty when none came."""
+        """The requests of the next commit, with what of their readings is in it: all that comes within
+        ``together_s`` of the first, for which is waited ``patience_s``; empty when none came."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._fast or self._slow, patience_s):
                 return []
             self._changed.wait_for(lambda: self._size >= MOST_TOGETHER, together_s)
-            return [*self._some(self._fast, MOST_TOGETHER), *self._some(self._slow, MOST_OF_FLOODS)]
+            found = self._some(self._fast, MOST_TOGETHER)
+            return found + self._some(self._slow, MOST_OF_FLOODS, exactly=True)
 
-    def _some(self, lane: deque[tuple[Asked, Reading]], most: int) -> list[tuple[Asked, Reading]]:
+    def _some(
+        self, lane: deque[tuple[Asked, Reading]], most: int, *, exactly: bool = False
+    ) -> list[tuple[Asked, Reading]]:
         found: list[tuple[Asked, Reading]] = []
         size = 0
         while lane and size < most:
-            found.append(lane.popleft())
-            reading = found[-1][1]
+            asked, reading = lane.popleft()
+            if exactly and len(reading.outcomes) > most - size:
+                reading, rest = reading.split(most - size)
+                lane.appendleft((asked, rest))
+            found.append((asked, reading))
             size += len(reading.outcomes)
             for name, count in _profiles(reading).items():
                 self._waiting[name] -= count

@@ -133,7 +133,7 @@ def test_whoever_comes_after_a_flood_is_stored_before_it(opened, sqlite_url, mon
         assert other.result(60).accepted == 2
         assert sum(one.result(60).accepted for one in [*flood, again]) == 1_501
     assert {"p1", "p2"} <= set(order[0])
-    assert [len(group) for group in order] == [150 + 2 + 300, 300, 300, 300, 151]
+    assert [len(group) for group in order] == [150 + 2 + 200, 200, 200, 200, 200, 200, 151]
     assert order[-1][-1] == "p0"
 
 
@@ -146,7 +146,39 @@ def test_a_batch_of_many_people_is_not_held_up_by_one_of_them(opened, sqlite_url
         ("mixed", [*calls_of("p0", 5, 600), *calls_of("p1", 5)]),
     ):
         lanes.put(name, live.read(calls, now=NOW, source="http"))
-    assert [name for name, _ in lanes.take(patience_s=0, together_s=0)] == ["mixed", "flood"]
-    assert [name for name, _ in lanes.take(patience_s=0, together_s=0)] == ["more"]
-    assert lanes.take(patience_s=0, together_s=0) == []
+    taken = []
+    while some := lanes.take(patience_s=0, together_s=0):
+        taken.append([(name, len(reading.taken)) for name, reading in some])
+    assert taken == [[("mixed", 10), ("flood", 200)], [("flood", 200)], [("flood", 100), ("more", 10)]]
     assert not lanes._waiting
+
+
+def test_a_large_batch_of_one_profile_lets_others_through_and_is_answered_as_one(
+    opened, sqlite_url, monkeypatch
+):
+    live = opened(sqlite_url, only=["welcome"])
+    take, order = live.take, []
+
+    def noted(readings, **more):
+        order.append([reading.source for reading in readings])
+        return take(readings, **more)
+
+    monkeypatch.setattr(live, "take", noted)
+    monkeypatch.setattr("triggers.commits.GROUP_S", 1.0)
+    worker = Worker(live, clock=lambda: NOW, runs=False)
+    calls = calls_of("p0", 700)
+    calls[333] = {"type": "track", "event": "product_viewed"}
+    calls[650]["event"] = "undeclared"
+    calls[699] = calls[0]
+    flood = worker.submit(calls, "flood")
+    other = worker.submit(calls_of("p1", 1), "other")
+    with worker:
+        assert other.result(60).accepted == 1
+        done = flood.result(60)
+    assert order[0] == ["other", "flood"]
+    assert len(order) == 4
+    assert (done.accepted, done.duplicates, len(done.refused), len(done.outcomes)) == (698, 1, 1, 700)
+    assert done.outcomes[333].startswith("nobody")
+    assert done.outcomes[699] == "duplicate"
+    assert [place for place, _ in done.noted] == [650]
+    assert worker.queued == 0
