@@ -5,6 +5,8 @@ scikit-learn takes seconds to import, so it is where words are first read.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import scipy
 
@@ -28,10 +30,16 @@ def word_vectors(catalogue: Catalogue) -> scipy.sparse.csr_matrix:
 
 
 def _tf_idf(catalogue: Catalogue) -> scipy.sparse.csr_matrix:
+    return _of_texts(tuple(catalogue.words))
+
+
+@lru_cache(maxsize=2)
+def _of_texts(texts: tuple[str, ...]) -> scipy.sparse.csr_matrix:
+    """Kept, for one triggered mail after another asks for those of the same items."""
     from sklearn.feature_extraction.text import TfidfVectorizer
 
     vectorizer = TfidfVectorizer(sublinear_tf=True, max_features=MOST_WORDS)
     try:
-        return scipy.sparse.csr_matrix(vectorizer.fit_transform(catalogue.words))
+        return scipy.sparse.csr_matrix(vectorizer.fit_transform(texts))
     except ValueError:  # scikit-learn's way to say that no text holds a word
-        return scipy.sparse.csr_matrix((catalogue.size, 1))
+        return scipy.sparse.csr_matrix((len(texts), 1))

@@ -83,6 +83,8 @@ class People:
         self, connection: sa.Connection, standing: Mapping[str, Standing], names: Sequence[str]
     ) -> Iterator[tuple[str, LiveProfile]]:
         """These profiles out of files and store, read together."""
+        if not names:
+            return
         versions = {name: standing[name].version for name in names if name in standing}
         versions = {name: version for name, version in versions.items() if version}
         stored = self._store.events_of(connection, versions, MOST_EVENTS)

@@ -121,6 +121,23 @@ def test_events_come_from_a_file_and_refused_ones_are_listed_and_replayed(cli, s
     assert cli("trigger", "take", tmp_path / "none.jsonl", *run).code == 2
 
 
+def test_live_events_have_the_time_of_the_server_and_no_fixed_clock(cli, shop, tmp_path):
+    config = shop / "mailwright.yaml"
+    config.write_text(
+        config.read_text().replace("\nclock:", "\n# clock:") + "\nclock: 2021-03-04T05:06:07Z\n"
+    )
+    call = {"type": "track", "userId": "p1", "event": "product_added", "properties": {"product_id": "i1"}}
+    (tmp_path / "events.jsonl").write_text(json.dumps(call))
+    before = datetime.now(UTC)
+    cli("trigger", "take", tmp_path / "events.jsonl", "--workspace", shop)
+    explained = cli("trigger", "explain", "p1", "--workspace", shop).data
+    assert datetime.fromisoformat(explained["now"]) > before
+    (run,) = explained["triggers"]["basket"]["runs"]
+    assert datetime.fromisoformat(run["due_at"]) > before
+    shown = cli("trigger", "explain", "p1", "--workspace", shop, plain=True).out
+    assert f"p1 at {explained['now'][:10]}" in shown
+
+
 def test_sources_that_sign_their_webhooks_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("MAILWRIGHT_EVENT_SOURCES", "shop:s3cret,erp:other")
     assert event_settings().sources == {"shop": b"s3cret", "erp": b"other"}

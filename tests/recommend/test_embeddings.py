@@ -15,6 +15,7 @@ from recommend import recommend_items, train
 from recommend.catalogue import read_catalogue
 from recommend.embedding import VECTORS, embed, with_embeddings, without_embeddings
 from recommend.history import tell_seed
+from recommend.words import word_vectors
 from tests.recommend.conftest import interactions_of, profiles_of
 from tests.recommend.tiny_model import write_tiny_model
 
@@ -68,6 +69,13 @@ def test_vectors_are_rows_of_the_catalogue_and_an_item_without_words_has_zeros(f
     assert not vectors[4].any()
     assert without_embeddings(embedded).equals(items)
     assert VECTORS in embedded.column_names
+
+
+def test_the_words_of_the_same_items_are_read_once(items, spec):
+    first, again = (word_vectors(read_catalogue(items, spec)) for _ in range(2))
+    assert first is again
+    fewer = word_vectors(read_catalogue(items.slice(1), spec))
+    assert fewer.shape[0] == first.shape[0] - 1
 
 
 def test_a_catalogue_is_embedded_once(folder, tmp_path, unreadable):

@@ -6,7 +6,7 @@ import os
 import sys
 from collections import Counter
 from contextlib import ExitStack
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -58,7 +58,7 @@ def trigger(
     `explain PROFILE` tells, for every trigger, whether its `when` holds now and why, what is lacking for a
     run to begin and its mail to go, and what each run of it has decided. `take EVENTS.jsonl` stores Segment
     calls, one a line; the server fires what they start. `replay` takes dead letters once more, after the
-    schema was mended, say.
+    schema was mended, say. The clock is the machine's, as the server's is, whatever the workspace fixes.
     """
     if (action in (Action.EXPLAIN, Action.TAKE)) != (what is not None):
         wanted = {Action.EXPLAIN: "a profile", Action.TAKE: "a file, or - for stdin"}.get(action, "nothing")
@@ -71,12 +71,17 @@ def trigger(
             data = {"dead_letters": letters, "all": store.count_letters()}
             session.finish(data, lambda console: _show_letters(console, data))
         elif action is Action.EXPLAIN:
-            moment = clock(now, space.spec)
+            moment = _moment(now, space)
             data = _open(space, moment).explain(str(what), now=moment)
             session.finish(data, lambda console: _show_explained(console, data))
         else:
             taken = _take(space, str(what), now) if what else _replay(space, limit, now)
             session.finish(taken, lambda console: console.print(_counted(taken)))
+
+
+def _moment(now: str | None, space: Workspace) -> datetime:
+    """``--now``, else the time it is, as for the server whose store it is: no clock that is fixed."""
+    return clock(now, space.spec.model_copy(update={"clock": None}))
 
 
 def _open(space: Workspace, moment: datetime) -> Triggers:
@@ -96,13 +101,12 @@ def _take(space: Workspace, name: str, now: str | None) -> dict[str, Any]:
                 file = stack.enter_context(Path(name).open("rb"))
             except OSError as error:
                 raise UsageError(f"{name} cannot be read: {os.strerror(error.errno or 0)}") from error
-        live = _open(space, clock(now, space.spec))
+        live = _open(space, _moment(now, space))
         counts: Counter[str] = Counter()
         reasons: Counter[str] = Counter()
         notes: Counter[str] = Counter()
         for some in batches(file):
-            moment = clock(now, space.spec) if now or space.spec.clock else datetime.now(UTC)
-            done = live.ingest(some, now=moment, source=source)
+            done = live.ingest(some, now=_moment(now, space), source=source)
             counts.update(accepted=done.accepted, duplicates=done.duplicates, refused=len(done.refused))
             reasons.update(done.refused)
             notes.update(done.notes)
@@ -111,7 +115,7 @@ def _take(space: Workspace, name: str, now: str | None) -> dict[str, Any]:
 
 
 def _replay(space: Workspace, limit: int | None, now: str | None) -> dict[str, Any]:
-    moment = clock(now, space.spec)
+    moment = _moment(now, space)
     done = _open(space, moment).replay_dead_letters(now=moment, limit=limit)
     found = {"accepted": done.accepted, "duplicates": done.duplicates, "refused": len(done.refused)}
     return {**found, "reasons": dict(Counter(done.refused)), "notes": dict(done.notes)}
@@ -142,8 +146,12 @@ def _show_letters(console: Console, data: dict[str, Any]) -> None:
     console.print(table)
 
 
+def _title(data: dict[str, Any]) -> str:
+    return f"{escape(data['profile_id'])} at {data['now'][:16].replace('T', ' ')} UTC"
+
+
 def _show_explained(console: Console, data: dict[str, Any]) -> None:
-    table = Table("trigger", "when holds", "what is lacking now", "runs", title=escape(data["profile_id"]))
+    table = Table("trigger", "when holds", "what is lacking now", "runs", title=_title(data))
     table.show_lines = True
     for name, said in data["triggers"].items():
         when = said["when"]
