@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from mailwright.errors import UsageError, did_you_mean
-from mailwright.memberships import Audited, audit_workspace
+from mailwright.memberships import Audited, audit_workspace, kept_memberships
 from preview.ground import Ground
 from segments.plots import draw_choice, draw_clusters, draw_drift, draw_overlap, draw_sizes
 
@@ -18,10 +18,12 @@ _DRAWING = threading.Lock()
 
 
 def audit_of(ground: Ground) -> Audited:
-    """The audit of the segments as they stand, with their drift from the run kept before."""
+    """The audit of the segments as they stand, with their drift from the run kept before, whenever that was
+    kept: also by a command while the preview runs."""
+    kept = kept_memberships(ground.workspace)[-1:]
     return _once(
         ground,
-        "audit",
+        f"audit since {kept}",
         lambda: audit_workspace(ground.workspace, ground.source, ground.segmentation, now=ground.now),
     )
 

@@ -37,11 +37,22 @@ def kind_of(path: Path, root: Path, shipped: Path) -> Kind | None:
         if top in (("blocks",), ("templates",), ("strings",), ("drafts",)):
             return Kind.LIBRARY if path.suffix in LIBRARY_FILES else None
         if base is root:
-            return _kind_in_workspace(top[0] if top else "")
+            parts = path.relative_to(base).parts
+            return _kind_of_state(parts[1:]) if top == (".mailwright",) else _kind_in_workspace(*top)
     return None
 
 
-def _kind_in_workspace(top: str) -> Kind | None:
+def _kind_of_state(parts: tuple[str, ...]) -> Kind | None:
+    """What commands put in place while the preview runs, and ``send`` goes by from then on."""
+    match parts:
+        case ("learned" | "models", *_, "current.json"):
+            return Kind.DATA
+        case ("promotions.jsonl",):
+            return Kind.CAMPAIGN
+    return None
+
+
+def _kind_in_workspace(top: str = "") -> Kind | None:
     match top:
         case "mailwright.yaml":
             return Kind.CONFIG
@@ -49,7 +60,7 @@ def _kind_in_workspace(top: str) -> Kind | None:
             return Kind.SEGMENTS
         case "campaigns" | "triggers":
             return Kind.CAMPAIGN
-        case "" | ".mailwright" | "out" | "tests":
+        case "" | "out" | "tests":
             return None
         case name if name.startswith("."):
             return None

@@ -33,6 +33,7 @@ def page(request: Request, *, said: str = "", error: MailwrightError | None = No
         review=review,
         sheet=proofs(request, view),
         fingerprint=view.plan.fingerprint,
+        occasion=view.plan.request.occasion,
         said=said,
         problem=error,
         error=view.error,

@@ -71,6 +71,7 @@ def campaign(request: Request) -> Response:
         data=data,
         totals=data["totals"],
         funnel=FUNNEL,
+        rehearsal=request.query_params.get("of") == "rehearsal",
         by=by,
         dimensions={name: DIMENSIONS[name] for name in there},
         rows=rows[:ROWS],

@@ -82,6 +82,23 @@ def test_an_approval_is_of_one_fingerprint_and_any_change_voids_it(review, token
     assert require_approval(plan(review)).by == "Kari"
 
 
+def test_nothing_can_be_approved_while_a_file_does_not_work(review):
+    from preview.watched import Kind
+
+    assert 'name="token"' in review.get("/c/newsletter/approval").text
+    block = review.app.state.desk.root / "blocks" / "hero" / "cabin.mjml"
+    before = block.read_text()
+    block.write_text(before.replace("</mj-text>", "</mj-tex>", 1))
+    review.app.state.desk.changed([Kind.LIBRARY])
+    try:
+        page = review.get("/c/newsletter/approval").text
+    finally:
+        block.write_text(before)
+        review.app.state.desk.changed([Kind.LIBRARY])
+    assert "cabin.mjml" in page
+    assert 'name="token"' not in page
+
+
 def test_a_test_mail_goes_only_to_the_list_and_says_that_it_is_one(review):
     somebody = plan(review).recipients["profile_id"][0].as_py()
     refused = review.post("/c/newsletter/test", data=fields(review, id=somebody, address="x@evil.example"))

@@ -6,17 +6,20 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
 
 from mailwright.engine import compile_mail, outline, plan_campaign, planning
 from mailwright.errors import MailwrightError
+from mailwright.memberships import keep_memberships, memberships
 from mailwright.progress import Stages
 from preview import ground
 from preview.census import take_census
 from preview.desk import Desk
 from preview.ground import request_for
+from preview.insights import audit_of
 from preview.mail import make_mail
 from preview.settings import PreviewSettings
 from preview.views import context
@@ -235,11 +238,23 @@ def test_a_campaign_that_never_worked_is_its_error(desk):
         ("blocks/hero/.a.mjml.swp", None),
         ("blocks/hero/a.new", None),
         (".mailwright/outbox.db", None),
+        (".mailwright/learned/shopper_type/current.json", Kind.DATA),
+        (".mailwright/models/current.json", Kind.DATA),
+        (".mailwright/models/of-data/5bde/model.json", None),
+        (".mailwright/promotions.jsonl", Kind.CAMPAIGN),
         ("out/x.html", None),
     ],
 )
 def test_what_a_file_is(tmp_path, path, kind):
     assert kind_of(tmp_path / path, tmp_path, tmp_path / "elsewhere") is kind
+
+
+def test_what_changed_follows_a_run_that_is_kept_while_the_preview_runs(desk):
+    now = desk.ground()
+    earlier = now.now - timedelta(days=1)
+    assert audit_of(now).audit.drift is None
+    keep_memberships(now.workspace, memberships(now.workspace, now.source, now.segmentation), now=earlier)
+    assert audit_of(now).audit.drift is not None
 
 
 def test_the_sketch_of_a_save_is_the_mail_of_the_whole_campaign(desk):

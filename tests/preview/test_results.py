@@ -57,6 +57,12 @@ def test_a_campaign_s_page_has_its_verdict_its_lift_and_says_what_is_simulated(p
     assert "<b>loud" not in page
 
 
+def test_a_rehearsal_says_that_nobody_was_mailed(pages):
+    page = pages.get("/results/newsletter?of=rehearsal").text
+    assert "nobody was mailed" in page
+    assert "As of 20 Nov 2026, 09:00 UTC" in page
+
+
 @pytest.mark.parametrize("by", ["block", "arm", "source", "position", "variant"])
 def test_the_figures_can_be_split(pages, by):
     page = pages.get(f"{SIMULATED}&by={by}").text
