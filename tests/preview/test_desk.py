@@ -13,7 +13,7 @@ from starlette.testclient import TestClient
 
 from mailwright.engine import compile_mail, outline, plan_campaign, planning
 from mailwright.errors import MailwrightError
-from mailwright.memberships import keep_memberships, memberships
+from mailwright.memberships import keep_memberships
 from mailwright.progress import Stages
 from preview import ground
 from preview.census import take_census
@@ -253,7 +253,7 @@ def test_what_changed_follows_a_run_that_is_kept_while_the_preview_runs(desk):
     now = desk.ground()
     earlier = now.now - timedelta(days=1)
     assert audit_of(now).audit.drift is None
-    keep_memberships(now.workspace, memberships(now.workspace, now.source, now.segmentation), now=earlier)
+    keep_memberships(now.workspace, now.source, now.segmentation, now=earlier)
     assert audit_of(now).audit.drift is not None
 
 
