@@ -102,6 +102,20 @@ class Beginner:
             for trigger in self._by_start.get((kind, segment), ()):
                 self.begin(batch, trigger, profile_id, origin, f"{kind}:{segment}:{message_id}", batch.now)
 
+    def hand_over(self, batch: Batch, anonymous: str, profile_id: str) -> None:
+        """Somebody anonymous turned out to be this profile, whose events theirs are now: their runs end, and
+        those that have taken no step yet begin for it, as of when they began."""
+        for run in list(batch.runs.get(anonymous, ())):
+            trigger = self._triggers.get(run.trigger)
+            if run.state != "waiting" or trigger is None:
+                continue
+            self.occasions.end(batch, trigger, run, "cancelled", "identified")
+            origin = {**run.event, "at": run.began_at}
+            if trigger.inactivity is not None:
+                self._fall_asleep(batch, profile_id, origin, run.occasion)
+            elif run.place == 0:
+                self.begin(batch, trigger, profile_id, origin, run.occasion, run.began_at)
+
     def _event_trigger(
         self, batch: Batch, trigger: Trigger, profile_id: str, rows: list[dict[str, Any]], message_id: str
     ) -> None:

@@ -130,10 +130,16 @@ class _Work:
         """Read what the batch needs, with its profiles held."""
         anonymous = sorted({call.anonymous for call in taken if call.anonymous is not None})
         anonymous += sorted({call.previous for call in taken if call.previous is not None})
-        self._persons = self._store.persons(self._connection, anonymous)
-        ids = {name for call in taken for name in self._names(call)}
-        touched += sorted(ids)
-        rows = self._store.lock(self._connection, ids)
+        known = self._store.persons(self._connection, anonymous)
+        while True:
+            self._persons = known
+            ids = {name for call in taken for name in self._names(call)}
+            touched += sorted(ids)
+            rows = self._store.lock(self._connection, ids)
+            # Another worker may have found out who somebody is before it let go of them.
+            known = self._store.persons(self._connection, anonymous)
+            if known == self._persons:
+                break
         # Only now: another worker that had the same call has committed it before it let go of the profile.
         self._known = self._store.known_calls(self._connection, [call.message_id for call in taken])
         self._batch = self._people.begin(self._connection, rows, sorted(ids), self._now)
@@ -217,9 +223,7 @@ class _Work:
         after.version += before.version
         for row in before.rows:
             after.add(row)
-        for run in self._batch.runs.get(anonymous_profile(anonymous), ()):
-            if run.state == "waiting":
-                run.end("cancelled", "identified", self._now)
+        self._beginner.hand_over(self._batch, anonymous_profile(anonymous), user)
         before.version += 1
         before.empty()
         self._batch.changed[anonymous_profile(anonymous)] = before

@@ -58,7 +58,7 @@ class Occasions:
             mine = [r for r in batch.runs.get(profile_id, ()) if r.trigger == name and r.state == "waiting"]
             for old in mine:
                 if old.version != trigger.version:
-                    self._end(batch, trigger, old, "suppressed", "trigger_changed")
+                    self.end(batch, trigger, old, "suppressed", "trigger_changed")
             mine = [one for one in mine if one.state == "waiting"]
             if mine:
                 self._again(batch, trigger, profile_id, mine, occasion, origin, at)
@@ -90,7 +90,7 @@ class Occasions:
         if occasion != waiting.occasion and self._known(batch, trigger, profile_id, occasion) is not None:
             run = self._fresh(batch, trigger, profile_id, occasion, origin, due)
             if run is not None:
-                self._end(batch, trigger, waiting, "cancelled", "restarted")
+                self.end(batch, trigger, waiting, "cancelled", "restarted")
                 batch.runs[profile_id].append(run)
                 self.note(batch, trigger, profile_id, "started", run=run, occasion=occasion, due_at=due)
             return
@@ -142,8 +142,8 @@ class Occasions:
             return self._store.run(batch.connection, trigger.name, profile_id, occasion)
         return None
 
-    def _end(self, batch: Batch, trigger: Trigger, run: Run, state: Any, reason: str) -> None:
-        """A run is over because of one that begins."""
+    def end(self, batch: Batch, trigger: Trigger, run: Run, state: Any, reason: str) -> None:
+        """A run is over because of another that begins."""
         run.end(state, reason, batch.now)
         self.note(batch, trigger, run.profile_id, state, reason, run=run, occasion=run.occasion)
 
