@@ -148,9 +148,8 @@ class Firing:
 
     def _commit(self, due: Sequence[Due], now: datetime) -> None:
         ids = sorted({one.run.profile_id for one in due})
-        before = len(self._journal.kept) if self._journal.kept is not None else 0
         try:
-            with self._store.db.write() as connection:
+            with self._journal.transaction(), self._store.db.write() as connection:
                 # Whoever was erased meanwhile is not made again.
                 rows = self._store.standing(connection, ids, held=self._store.bulk.held)
                 still = self._store.unchanged(connection, [one.run for one in due], self.owner)
@@ -166,8 +165,6 @@ class Firing:
                 self._people.save(batch)
         except BaseException:
             self._people.forget(ids)
-            if self._journal.kept is not None:
-                del self._journal.kept[before:]
             raise
 
     def _effect(self, batch: Batch, going: Going, due: Due) -> None:

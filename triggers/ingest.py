@@ -84,7 +84,7 @@ class Ingestion:
         """Of each call that can be taken whether it is new."""
         touched: list[str] = []
         try:
-            with self._store.db.write() as connection:
+            with self._beginner.journal.transaction(), self._store.db.write() as connection:
                 for reading in readings:
                     if reading.source != REPLAY:
                         letters = [(letter.reason, letter.body) for letter in reading.refused]

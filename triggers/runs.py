@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Literal
@@ -149,6 +150,18 @@ class Journal:
             self.kept.append(Decision(at, trigger, profile_id, what, reason, **more))
         if run is not None:
             run.note(at, what, reason, more)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is noted within it is forgotten where it fails, as what it wrote is."""
+        counts, kept = self.counts.copy(), len(self.kept or ())
+        try:
+            yield
+        except BaseException:
+            self.counts = counts
+            if self.kept is not None:
+                del self.kept[kept:]
+            raise
 
     def step(self, run: Run, what: What, at: datetime, **more: Any) -> None:
         """Something was decided about a run."""

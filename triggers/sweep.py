@@ -178,7 +178,7 @@ class Sweep:
     def _batch(self, ids: Sequence[str], now: datetime) -> Iterator[Batch]:
         """One transaction over these profiles; what has changed of them and their runs is written."""
         try:
-            with self._store.db.write() as connection:
+            with self._beginner.journal.transaction(), self._store.db.write() as connection:
                 standing = self._store.lock(connection, ids)
                 batch = self._people.begin(connection, standing, ids, now)
                 yield batch

@@ -8,6 +8,7 @@ from itertools import count
 import sqlalchemy as sa
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy.exc import IntegrityError
 
 from tests.triggers.conftest import NOW, identify, track
 from triggers.schema import events, profiles, runs
@@ -122,3 +123,19 @@ def test_who_is_erased_while_their_mail_is_made_stays_erased(opened, store_url):
     one._firing._commit(due, NOW + timedelta(hours=1))
     assert one.store.profile_ids() == []
     assert one.journal.counts["cart-abandoned", "sent", ""] == 0
+
+
+def test_what_was_rolled_back_is_not_counted(opened, sqlite_url, monkeypatch):
+    live = opened(sqlite_url, ["cart-abandoned"])
+    real, tries = live.store.save_runs, []
+
+    def save_runs(connection, changed):
+        tries.append(real(connection, changed))
+        if len(tries) == 1:
+            raise IntegrityError("", {}, Exception("another was first"))
+
+    monkeypatch.setattr(live.store, "save_runs", save_runs)
+    live.ingest([track("p0", "product_added", 0, product_id="i1", cart_id="c1")], now=NOW)
+    assert len(tries) == 2
+    assert live.journal.counts["cart-abandoned", "started", ""] == 1
+    assert [one.what for one in live.journal.kept] == ["started"]
