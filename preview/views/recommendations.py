@@ -53,7 +53,7 @@ def recommendations(request: Request) -> Response:
         status=200 if problem is None else 404,
         active="recommendations",
         model=ground.model.info,
-        asked=asked or shown["profile_id"],
+        asked=shown["profile_id"] or asked,
         problem=problem,
         **shown,
     )

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from mailwright.model.identity import fingerprint
 from mailwright.model.message import Status
 from mailwright.outboxes import workspace_outbox
 from mailwright.underway import runs_under_way
@@ -24,16 +25,20 @@ UNDER_WAY = frozenset({"pending", "claimed"})
 
 
 def sends(request: Request) -> Response:
-    """Sends and rehearsals; a send under way is told again every two seconds."""
+    """Sends and rehearsals. The page asks again every two seconds while a send is under way, every five when
+    none is, for one may begin; ``seen`` is what it shows, and as long as that holds there is no answer."""
     workspace = desk_of(request).workspace()
     boxes = [
         _box(workspace, name, rehearsal)
         for name, rehearsal in (("Sent", False), ("Rehearsed with the stub ESP", True))
     ]
     outboxes = [box for box in boxes if box["sends"] or box["coming"]]
+    told = fingerprint(repr(outboxes))
+    if request.query_params.get("seen") == told:
+        return Response(status_code=204)
     live = any(box["coming"] or any(send["live"] for send in box["sends"]) for box in outboxes)
     return paper_of(request).page(
-        request, "sends.html", outboxes=outboxes, live=live, active="sends", spec=workspace.spec
+        request, "sends.html", outboxes=outboxes, live=live, told=told, active="sends", spec=workspace.spec
     )
 
 

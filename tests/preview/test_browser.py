@@ -60,6 +60,20 @@ def test_each_inbox_shows_where_the_preheader_begins(window, somebody, width):
         assert row["y"] < said["y"] < row["y"] + row["height"], client
 
 
+def test_what_is_wrong_at_a_field_leaves_the_heading_and_the_other_fields_where_they_are(window):
+    made = window()
+    page = made.open("/c/newsletter/compare?kind=versions&rev=nope")
+    assert page.locator("#rev-problem").is_visible()
+    assert page.locator("h1").bounding_box()["y"] < 160
+    assert page.locator("#a").bounding_box()["y"] == page.locator("#rev").bounding_box()["y"]
+    made.expect_refusals()  # the page's own 404 among them
+
+
+def test_the_table_of_templates_fits_a_phone(window):
+    page = window(390).open("/library")
+    assert page.evaluate("(t => t.scrollWidth - t.clientWidth)(document.querySelector('.scroll'))") == 0
+
+
 def test_all_who_are_found_stand_on_the_page_without_a_box_to_scroll_in(window):
     page = window().open("/c/newsletter/find?q=an")
     assert page.locator(".found li a").count() == 20

@@ -14,3 +14,10 @@ def test_an_unknown_profile_is_said_above_the_form_to_try_again(client):
         assert answer.status_code == 404
         assert f'name="id" value="{asked}"' in answer.text
         assert f"there is no profile &#39;{asked}&#39;" in answer.text
+
+
+def test_the_field_names_the_profile_that_was_found_by_its_address(client):
+    person = client.app.state.desk.ground().source.audience.profiles.slice(3, 1).to_pylist()[0]
+    page = client.get("/recommendations", params={"id": person["email"]}).text
+    assert f'value="{person["profile_id"]}"' in page
+    assert person["email"] not in page

@@ -108,3 +108,13 @@ def test_a_send_whose_mails_are_still_rendered_is_shown_until_the_outbox_knows_i
         with stages("send"):
             assert "about to be sent" in client.get("/sends").text  # the outbox does not know it yet
     until(lambda: "coming" not in page.locator("#sends").inner_text())
+
+
+def test_an_open_page_notices_that_a_send_begins_and_is_left_alone_until_then(window, client):
+    workspace, stages = client.app.state.desk.workspace(), Stages()
+    page = window().open("/sends")
+    seen = page.locator("#sends").get_attribute("hx-get")
+    assert client.get(seen).status_code == 204
+    with told(workspace.state, Underway("newsletter", "begun", rehearsal=False), stages), stages("render"):
+        until(lambda: "begun" in page.locator("#sends").inner_text())
+        assert client.get(seen).status_code == 200
