@@ -112,7 +112,7 @@ class Beginner:
             self.occasions.end(batch, trigger, run, "cancelled", "identified")
             origin = {**run.event, "at": run.began_at}
             if trigger.inactivity is not None:
-                self._fall_asleep(batch, profile_id, origin, run.occasion)
+                self._fall_asleep(batch, profile_id, origin, run.occasion.removeprefix("after:"))
             elif run.place == 0:
                 self.begin(batch, trigger, profile_id, origin, run.occasion, run.began_at)
 

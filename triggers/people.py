@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -171,7 +172,12 @@ class People:
         self._store.save_runs(batch.connection, [run for name in batch.changed for run in batch.runs[name]])
         for name, profile in batch.changed.items():
             waiting = [run for run in batch.runs[name] if run.state == "waiting"]
-            profile.runs = None if any(run.seq is None for run in waiting) else waiting
+            numbered = [(run.seq, run) for run in waiting if run.seq is not None]
+            profile.runs = (
+                [run for _, run in sorted(numbered, key=itemgetter(0))]
+                if len(numbered) == len(waiting)
+                else None
+            )
         self._store.save_profiles(
             batch.connection,
             [

@@ -139,3 +139,13 @@ def test_what_was_rolled_back_is_not_counted(opened, sqlite_url, monkeypatch):
     assert len(tries) == 2
     assert live.journal.counts["cart-abandoned", "started", ""] == 1
     assert [one.what for one in live.journal.kept] == ["started"]
+
+
+def test_runs_in_memory_stand_in_the_order_of_the_store(opened, sqlite_url):
+    live = opened(sqlite_url, ["dormant", "inactivity-reminder"])
+    live.ingest([track("p0", "product_viewed", 0, product_id="i1", category="shoes")], now=NOW)
+    live.fire_all(NOW + timedelta(hours=25))
+    with live.store.db.read() as connection:
+        stored = [run.seq for run in live.store.waiting(connection, ["p0"])]
+    assert len(stored) == 2
+    assert [run.seq for run in live.people._kept["p0"].runs] == stored
