@@ -37,7 +37,7 @@ from preview.views.context import (
     paper_of,
     view_of,
 )
-from preview.views.whatif import form_values
+from preview.views.whatif import form_values, without_what_cannot_be
 from preview.whatif import imagine
 
 SHOWS = ("mail", "text", "source", "headers")
@@ -47,9 +47,10 @@ SWAP = Markup('hx-target="#stage" hx-select="#stage" hx-swap="outerHTML" hx-push
 def mail(request: Request) -> Response:
     """The page of one mail: how it looks, and why."""
     view = view_of(request)
+    request, wrong = without_what_cannot_be(request, view)
     made = mail_of(request, view)
     values = page_values(request, view, made)
-    return paper_of(request).page(request, "mail.html", **values)
+    return paper_of(request).page(request, "mail.html", status=422 if wrong else 200, wrong=wrong, **values)
 
 
 def frame(request: Request) -> Response:

@@ -21,7 +21,7 @@ from preview.changes import FIXED, PREFIX, Changes, problems_of, read_changes
 from preview.desk import View
 from preview.ground import Ground
 from preview.typed import text_of
-from preview.views.context import among_of, campaign_of, paper_of, view_of
+from preview.views.context import among_of, campaign_of, desk_of, paper_of, view_of
 
 FIELD = "f."
 
@@ -55,6 +55,18 @@ def what_if(request: Request) -> Response:
     read_changes(pairs, view.ground)
     there = f"/c/{campaign_of(request)}/mail?{urlencode(kept + pairs)}"
     return Response(headers={"hx-redirect": there}) if in_place else RedirectResponse(there, status_code=303)
+
+
+def without_what_cannot_be(request: Request, view: View) -> tuple[Request, list[MailwrightError]]:
+    """The request of a link without the changes that cannot be (an item that has left the catalogue since),
+    and what is wrong with them."""
+    pairs = request.query_params.multi_items()
+    wrong = problems_of(pairs, view.ground)
+    if not wrong or desk_of(request).settings.mask:
+        return request, []
+    kept = urlencode([pair for pair in pairs if pair[0] not in wrong])
+    scope = {**request.scope, "query_string": kept.encode()}
+    return Request(scope, request.receive), list(wrong.values())
 
 
 def _refused(

@@ -148,6 +148,19 @@ def test_what_if_changes_mail_and_trace_and_is_a_link(window, client):
     assert shared.locator(".tag", has_text="what if").count() == 1
 
 
+def test_a_link_of_which_something_cannot_be_shows_the_mail_without_it(client, somebody):
+    imagined = "set.points=-5&set.first_name=Zaphod&event=order_completed+GONE-1+1h"
+    answer = client.get(f"/c/newsletter/mail?id={somebody}&{imagined}")
+    assert answer.status_code == 422
+    assert "points: &#39;-5&#39; is out of range" in answer.text
+    assert "there is no item &#39;GONE-1&#39;" in answer.text
+    assert "Zaphod" in answer.text
+    assert "set.points=-5" not in answer.text
+    assert client.get(
+        re.search(r'src="(/c/[^"]+/frame[^"]+)"', answer.text)[1].replace("&amp;", "&")
+    ).is_success
+
+
 def test_what_if_refuses_what_cannot_be_and_says_why(somebody, client):
     answer = client.get("/c/newsletter/mail", params={"id": somebody, "set.points": "many"})
     assert answer.status_code == 404 or answer.status_code == 422
