@@ -15,7 +15,7 @@ from mailwright.explain import explain_values, row_of, with_blocks
 from mailwright.model.message import Message
 from mailwright.model.trace import Trace
 from mailwright.run import RENDERED, messages_of
-from preview.masking import masked_table
+from preview.masking import masked_table, masked_trace
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,8 @@ class Mail:
     """One row of render's output."""
     outside: str
     """Why this profile is no recipient of the campaign; empty for one that is."""
+    chosen: pa.Table | None = None
+    """The row by which blocks were chosen, where ``row`` is masked."""
 
     @property
     def values(self) -> dict[str, Any]:
@@ -53,6 +55,9 @@ class Mail:
     def trace(self) -> Trace:
         """Why the mail is as it is; of one that is no recipient, why the mail would be so."""
         trace = explain_values(self.plan, self.values)
+        if self.chosen is not None:
+            real = explain_values(self.plan, self.chosen.to_pylist()[0])
+            trace = masked_trace(trace, real, profile_schema(self.plan.request.workspace.spec))
         return replace(trace, skip=self.outside) if self.outside else trace
 
 
@@ -77,11 +82,12 @@ def chosen_row(plan: Plan, profile_id: str, *, settled: bool = True) -> tuple[pa
 
 def render_row(plan: Plan, one: pa.Table, outside: str, *, mask: bool = False) -> Mail:
     """The mail of one row with its blocks chosen, by the render of a send."""
+    chosen = one if mask else None
     if mask:
         one = masked_row(plan, one)
     alone = replace(plan, request=replace(plan.request, workers=1))
     batch = next(iter(render_plan(alone, one)))
-    return Mail(plan, one, batch, outside)
+    return Mail(plan, one, batch, outside, chosen)
 
 
 def masked_row(plan: Plan, one: pa.Table) -> pa.Table:

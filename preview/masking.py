@@ -7,12 +7,15 @@ how a profile is named here.
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
 import pyarrow as pa
 
 from mailwright.model.schema import Attribute, Schema
+from mailwright.model.trace import Candidate, Operand, Outcome, SlotTrace, Trace
 
 KEPT = frozenset({"profile_id", "locale", "timezone"})
 
@@ -65,3 +68,33 @@ def masked_table(table: pa.Table, schema: Schema) -> pa.Table:
 
 def is_hidden(name: str, schema: Schema) -> bool:
     return name in schema and name not in KEPT and schema[name].pii != "none"
+
+
+def masked_trace(masked: Trace, real: Trace, schema: Schema) -> Trace:
+    """Why the blocks were chosen as they really were, without the values that identify the person; all else
+    (what stands in place of what is missing) as of the masked row."""
+    slots = tuple(_masked_slot(slot, schema) for slot in real.slots)
+    audience = None if real.audience is None else _masked_outcome(real.audience, schema)
+    return replace(masked, audience=audience, slots=slots)
+
+
+def _masked_slot(slot: SlotTrace, schema: Schema) -> SlotTrace:
+    return replace(slot, candidates=tuple(_masked_candidate(one, schema) for one in slot.candidates))
+
+
+def _masked_candidate(one: Candidate, schema: Schema) -> Candidate:
+    outcomes = tuple(_masked_outcome(outcome, schema) for outcome in one.outcomes)
+    reason = "could not be made" if one.verdict == "failed" else one.reason
+    return replace(one, reason=reason, outcomes=outcomes)
+
+
+def _masked_outcome(outcome: Outcome, schema: Schema) -> Outcome:
+    return replace(outcome, operands=tuple(_masked_operand(one, schema) for one in outcome.operands))
+
+
+def _masked_operand(one: Operand, schema: Schema) -> Operand:
+    if one.expression in schema:
+        hidden = is_hidden(one.expression, schema)
+        return replace(one, value=masked_value(one.value, schema[one.expression])) if hidden else one
+    reads = any(is_hidden(name, schema) for name in re.findall(r"\w+", one.expression))
+    return replace(one, value="•") if reads and one.value is not None else one

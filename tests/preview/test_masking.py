@@ -6,6 +6,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from mailwright.model.schema import Attribute
+from preview.mail import make_mail
 from preview.masking import masked_text, masked_value
 from preview_server import PreviewSettings, create_app
 
@@ -54,3 +55,18 @@ def test_nothing_shows_a_name_or_an_address(shop):
                 assert secret not in page.text, page.url
         changed = client.get("/c/newsletter/mail", params=who | {"set.first_name": "Zaphod"})
         assert "<h1>Zaphod" not in changed.text
+
+
+def test_the_trace_of_a_masked_mail_says_why_its_blocks_were_really_chosen(client):
+    plan = client.app.state.desk.view("newsletter").plan
+    rows = plan.recipients.to_pylist()
+    row = next(row for row in rows if row["slot:offer"] == "offer/free_delivery" and row["country"] == "NO")
+    shown, real = (make_mail(plan, row["profile_id"], mask=mask).trace() for mask in (True, False))
+    verdicts = [
+        [(one.block, one.verdict) for slot in trace.slots for one in slot.candidates]
+        for trace in (shown, real)
+    ]
+    assert verdicts[0] == verdicts[1]
+    offer = next(slot for slot in shown.slots if slot.slot == "offer")
+    chosen = next(one for one in offer.candidates if one.verdict == "chosen")
+    assert [one.value for one in chosen.outcomes[0].operands if one.expression == "country"] == ["N•"]
