@@ -100,6 +100,22 @@ def test_every_recipient_gets_the_items_that_were_recommended(newsletter, mails)
         assert len(found) >= 4
 
 
+def test_a_thing_that_the_subject_names_is_in_the_mail(mails):
+    rests = (
+        "and what else came in",
+        "og hva annet som kom inn",
+        "und was noch gekommen ist",
+        "och vad mer som kom in",
+    )
+    named = [row for row in mails.values() if row["subject"].endswith(rests)]
+    assert len(named) > 1_000
+    for row in named:
+        title = next(
+            row["subject"].removesuffix(f", {rest}") for rest in rests if row["subject"].endswith(rest)
+        )
+        assert title in row["text"]
+
+
 def test_a_profile_that_is_named_script_harms_nobody(newsletter, mails):
     rows = [row for row in newsletter.recipients.to_pylist() if "<script>" in (row["first_name"] or "")]
     assert rows
