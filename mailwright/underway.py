@@ -47,12 +47,13 @@ def told(state: Path, run: Underway, stages: Stages) -> Iterator[None]:
     for path in folder.glob("*.json"):
         if _read(path) is None:
             path.unlink(missing_ok=True)
-    path = folder / f"{uuid4().hex}.json"
-    with path.open("wb", buffering=0) as file:
+    part = folder / f"{uuid4().hex}.part"
+    with part.open("wb", buffering=0) as file:
         if fcntl is not None:
             fcntl.flock(file, fcntl.LOCK_EX)
         stages.watch = _Teller(file, run).tell
         stages.watch("", 0, 0)
+        path = part.rename(part.with_suffix(".json"))  # only now, for a file that nobody holds goes
         try:
             yield
         finally:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from operator import itemgetter
 from typing import Any
 
 import orjson
@@ -130,8 +129,9 @@ class People:
         unread: dict[str, list[Run]] = {n: [] for n, p in batch.profiles.items() if p.runs is None}
         for run in self._store.waiting(connection, unread):
             unread[run.profile_id].append(run)
-        for name, profile in batch.profiles.items():
-            batch.runs[name] = list(unread[name] if profile.runs is None else profile.runs)
+        for name, runs in unread.items():
+            batch.profiles[name].runs = runs
+        batch.runs |= {name: list(profile.runs or ()) for name, profile in batch.profiles.items()}
         return batch
 
     def event_row(self, event: str, at: datetime, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -172,12 +172,8 @@ class People:
         self._store.save_runs(batch.connection, [run for name in batch.changed for run in batch.runs[name]])
         for name, profile in batch.changed.items():
             waiting = [run for run in batch.runs[name] if run.state == "waiting"]
-            numbered = [(run.seq, run) for run in waiting if run.seq is not None]
-            profile.runs = (
-                [run for _, run in sorted(numbered, key=itemgetter(0))]
-                if len(numbered) == len(waiting)
-                else None
-            )
+            waiting.sort(key=lambda run: run.seq or 0)  # as the store has them, so that all decide alike
+            profile.runs = None if any(run.seq is None for run in waiting) else waiting
         self._store.save_profiles(
             batch.connection,
             [
